@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  // Tests run the TypeScript sources of every workspace package; `test:dist` runs what is published.
+  ssr: { resolve: { conditions: ['@freebind/source', 'module', 'node', 'development|production', 'import'] } },
+  test: {
+    include: ['packages/*/src/**/*.test.ts', 'packages/*/test/**/*.test.ts', 'test/**/*.test.ts'],
+    globalSetup: ['packages/cli/test/build.ts'],
+    testTimeout: 60_000,
+    pool: 'forks',
+  },
+});

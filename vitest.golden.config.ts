@@ -1,0 +1,5 @@
+import { defineConfig } from 'vitest/config';
+import all from './vitest.config.ts';
+
+// The golden tests alone; `npm test` runs them too. test/golden/folder.ts says where the numbers are read from.
+export default defineConfig({ ...all, test: { ...all.test, include: ['test/golden/**/*.test.ts'] } });
