@@ -1,0 +1,73 @@
+import { FreebindError } from './errors.ts';
+import type { ConfiguredPlugin, PluginManifest } from './plugin.ts';
+import { isConfiguredPlugin } from './plugin-manifest.ts';
+
+/**
+ * Where the arithmetic runs, in one line: a backend's id or short name (`onnx`), its package, either with a device
+ * (`onnx:webgpu`) or with options (`['@freebind/backend-onnx', { threads: 2 }]`), or a plugin that was configured in code.
+ */
+export type BackendChoice = string | readonly [name: string, options: object] | ConfiguredPlugin;
+
+/** A choice by name, taken apart. */
+export interface NamedBackend {
+  /** As it was written: an id, a short name or a package. */
+  readonly name: string;
+  /** The package it is looked for in; a bare word stands for freebind's own `@freebind/backend-WORD`. */
+  readonly package: string;
+  readonly options?: object;
+}
+
+/** Takes a choice apart; the device after a colon becomes the option `device`. */
+export function readBackendChoice(choice: Exclude<BackendChoice, ConfiguredPlugin>): NamedBackend {
+  const [written, given] = typeof choice === 'string' ? [choice] : choice;
+  // Two letters at least, so that the colon of a Windows drive is none of ours.
+  const [, name = written, device] = /^([^:]{2,}):(.+)$/.exec(written) ?? [];
+  const options = device === undefined ? given : { device, ...given };
+  return {
+    name,
+    package: /^[a-z][a-z0-9]*$/i.test(name) ? `@freebind/backend-${name.toLowerCase()}` : name,
+    ...(options !== undefined && { options }),
+  };
+}
+
+/** `override` in place of `configured`; where both are the same package, options that only `configured` has are kept. */
+export function overrideBackend(
+  configured: BackendChoice | undefined,
+  override: BackendChoice | undefined,
+): BackendChoice | undefined {
+  if (override === undefined || configured === undefined) return override ?? configured;
+  if (isConfiguredPlugin(configured) || isConfiguredPlugin(override)) return override;
+  const [old, wanted] = [readBackendChoice(configured), readBackendChoice(override)];
+  if (old.package !== wanted.package) return override;
+  return [wanted.package, { ...old.options, ...wanted.options }];
+}
+
+/** What `FREEBIND_BACKEND` says, where there is an environment. */
+export function backendFromEnvironment(): string | undefined {
+  const name = globalThis.process?.env?.['FREEBIND_BACKEND']?.trim();
+  return name === '' ? undefined : name;
+}
+
+/** The loaded plugin that a choice means, and the backend's id in it; undefined when it has to be loaded or configured anew. */
+export function findBackend<P extends { readonly manifest: PluginManifest }>(
+  plugins: readonly P[],
+  { name, package: packageName }: NamedBackend,
+): { readonly plugin: P; readonly id: string } | undefined {
+  const plugin = plugins.find(
+    ({ manifest }) => manifest.backends?.includes(name) === true || manifest.package === packageName,
+  );
+  return (
+    plugin && { plugin, id: plugin.manifest.backends?.includes(name) === true ? name : backendOf(plugin.manifest) }
+  );
+}
+
+/** The first backend that a plugin lists. @throws FREEBIND_CAPABILITY_MISSING */
+export function backendOf(manifest: PluginManifest): string {
+  const [first] = manifest.backends ?? [];
+  if (first !== undefined) return first;
+  const brings = [...(manifest.spaces ?? []), ...(manifest.bonds ?? [])].join(', ');
+  throw new FreebindError(
+    'FREEBIND_CAPABILITY_MISSING',
+    `Plugin ${manifest.package} was chosen as the backend, but it brings none (it brings ${brings || 'nothing'}). Choose one that does, such as @freebind/backend-onnx.`,
+  );
+}

@@ -1,0 +1,18 @@
+export { type AtomicFile, createFileAtomic, type FolderOptions, writeFileAtomic, writeFolderAtomic } from './atomic.ts';
+export { BOND_FILE, findBonds, type FoundBond, readBond, writeBond } from './bond-folder.ts';
+export { bondsIn } from './bond-sources.ts';
+export { checkTable } from './check-table.ts';
+export { FolderStore } from './file-store.ts';
+export { fingerprint } from './fingerprint.ts';
+export { type FolderLock, LOCK_FILE, lockFolder } from './lock.ts';
+export { WEIGHTS_FILE } from './network-folder.ts';
+export { createNpy, type NpyTable, type NpyWriter, openNpy, writeNpy } from './npy.ts';
+export type { NpyDtype } from './npy-header.ts';
+export { decodeReals, encodeReals, NUMBER_BYTES, type NumberFormat } from './number-format.ts';
+export type { Json, Provenance } from './provenance.ts';
+export { RangedFile } from './ranged-file.ts';
+export { openSafetensors, type SafetensorsFile, type TensorInfo } from './safetensors.ts';
+export { writeSafetensors } from './safetensors-writer.ts';
+export { type FusedSpaceData, readFusedSpace, SPACE_FILE, writeFusedSpace } from './space-folder.ts';
+export { openTables, type TableFolder } from './table-folder.ts';
+export { idsPath, parseTableName, type TableFormat, type TableName, tablePath } from './table-name.ts';

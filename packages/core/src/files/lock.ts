@@ -1,0 +1,154 @@
+import { randomUUID } from 'node:crypto';
+import { link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FreebindError } from '../errors.ts';
+import { cleanLeftovers, namesAside } from './leftovers.ts';
+import { isRunning, markOfThisProcess, type ProcessMark } from './process-mark.ts';
+import { errnoOf } from './ranged-file.ts';
+import { writeError } from './write-error.ts';
+
+/** Name of the lock file in a folder that is being written. */
+export const LOCK_FILE = '.freebind.lock';
+
+/** A folder that only this process writes, until `release`. */
+export interface FolderLock {
+  /** Calling it twice is quiet. */
+  release(): Promise<void>;
+}
+
+/**
+ * Locks `dir` (made if it is not there) for one writer. A lock whose process is gone is taken over at once: it names the
+ * process's number and start, so that a run resumed right after a SIGKILL need not wait, as it would with locks that are kept
+ * alive by their modification time. The price: a lock from another machine, boot of a container or pid namespace cannot be
+ * judged and is respected until someone deletes the file. The lock is advisory; it binds freebind's own writers.
+ *
+ * @throws FREEBIND_OUTPUT_BUSY FREEBIND_WRITE_FAILED
+ */
+export async function lockFolder(dir: string): Promise<FolderLock> {
+  const path = join(dir, LOCK_FILE);
+  await mkdir(dir, { recursive: true }).catch((cause: unknown) => {
+    throw writeError(dir, cause);
+  });
+  await cleanLeftovers(path);
+  const lock = await acquire(path, dir);
+  // Guards of takeovers (below) that were killed. The locks they guard are no more, now that the lock is ours.
+  const guards = (await readdir(dir)).filter((name) => name.startsWith(`${LOCK_FILE}.`));
+  await Promise.all(guards.map((name) => rm(join(dir, name), { force: true })));
+  return lock;
+}
+
+/** The text of `dir`'s lock file where this process holds it, undefined where nobody alive does. @throws FREEBIND_OUTPUT_BUSY when another process holds it */
+export async function ownLock(dir: string): Promise<string | undefined> {
+  const path = join(dir, LOCK_FILE);
+  const text = await textOf(path);
+  if (text === undefined) return undefined;
+  const self = await markOfThisProcess();
+  const holder = parseMark(text);
+  if (holder?.pid === self.pid && holder.started === self.started && holder.place === self.place) return text;
+  if (holder === undefined || (await isRunning(holder, self)) !== false) throw busy(path, dir, holder, self);
+  return undefined;
+}
+
+async function acquire(path: string, dir: string): Promise<FolderLock> {
+  const self = await markOfThisProcess();
+  // The id tells two locks of one process apart.
+  const mine = `${JSON.stringify({ ...self, id: randomUUID() })}\n`;
+  const { fresh: aside } = await namesAside(path);
+  try {
+    await writeNew(aside, mine);
+    for (;;) {
+      if (await linkNew(aside, path)) break;
+      const theirs = await textOf(path);
+      if (theirs === undefined) continue; // released in between
+      const holder = parseMark(theirs);
+      if (holder === undefined || (await isRunning(holder, self)) !== false) throw busy(path, dir, holder, self);
+      // Only the one who holds the lock on this dead lock may replace it, and only while it is still the one he read:
+      // otherwise a slow second process would replace the fresh lock of a quick first.
+      const takeover = await acquire(`${path}.${holder.pid}-${holder.started}`, dir);
+      try {
+        if ((await textOf(path)) === theirs) {
+          await rename(aside, path);
+          break;
+        }
+      } finally {
+        await takeover.release();
+      }
+    }
+  } catch (error) {
+    throw error instanceof FreebindError ? error : writeError(path, error);
+  } finally {
+    await rm(aside, { force: true });
+  }
+  return {
+    release: async () => {
+      // The folder may have been replaced, or the lock deleted by hand and taken by another.
+      if ((await textOf(path)) === mine) await rm(path, { force: true });
+    },
+  };
+}
+
+async function writeNew(path: string, text: string): Promise<void> {
+  const handle = await open(path, 'wx');
+  try {
+    await handle.writeFile(text);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Gives the finished file `aside` the name `path` unless that exists: all of its content appears at once. */
+async function linkNew(aside: string, path: string): Promise<boolean> {
+  try {
+    await link(aside, path);
+    return true;
+  } catch (error) {
+    const code = errnoOf(error);
+    if (code === 'EEXIST') return false;
+    // File systems without links (exFAT, some network mounts): exclusive creation is as safe, but for a kill in the middle of it.
+    if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'EOPNOTSUPP' && code !== 'ENOSYS') throw error;
+  }
+  const text = await readFile(aside, 'utf8');
+  try {
+    await writeNew(path, text);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+async function textOf(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function parseMark(text: string): ProcessMark | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value !== 'object' || value === null) return undefined;
+    if (!('pid' in value && 'started' in value && 'host' in value && 'place' in value)) return undefined;
+    const { pid, started, host, place } = value;
+    if (typeof pid !== 'number' || typeof started !== 'string') return undefined;
+    return typeof host === 'string' && typeof place === 'string' ? { pid, started, host, place } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function busy(path: string, dir: string, holder: ProcessMark | undefined, self: ProcessMark): FreebindError {
+  const who =
+    holder === undefined
+      ? 'by a process that its lock file does not name'
+      : holder.pid === self.pid && holder.place === self.place
+        ? `by this very process (${holder.pid})`
+        : `by process ${holder.pid} on ${holder.host}`;
+  return new FreebindError(
+    'FREEBIND_OUTPUT_BUSY',
+    `${dir} is being written ${who}; one folder takes one writer at a time. Wait for it or choose another folder; if you are sure that it no longer runs, delete ${path}.`,
+  );
+}

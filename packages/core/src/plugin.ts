@@ -1,0 +1,46 @@
+import type { ContainerModuleLoadOptions } from 'inversify';
+import { PLUGIN } from './tokens.ts';
+
+/** The interface generation of this core. A plugin of another generation is refused before its code runs. */
+export const API_VERSION = 1;
+
+/** What a plugin brings. The same object stands under `"freebind"` in its package.json, where it is read without running anything. */
+export interface PluginManifest {
+  readonly apiVersion: number;
+  /** npm package name, for messages and lockfiles. */
+  readonly package: string;
+  readonly spaces?: readonly string[];
+  readonly bonds?: readonly string[];
+  readonly backends?: readonly string[];
+}
+
+/** A plugin with its options, ready to be loaded into a container; nothing of it has run yet. */
+export interface ConfiguredPlugin {
+  readonly manifest: PluginManifest;
+  /**
+   * The body of an inversify module, run after the manifest was accepted: `new ContainerModule(plugin.load)`. The function and
+   * not the module, so that defining a plugin does not load inversify (0.1 s), and two copies of inversify do no harm.
+   */
+  readonly load: (container: ContainerModuleLoadOptions) => void;
+}
+
+/** Call it with options to configure it. The manifest reads without calling. */
+export interface Plugin<Options> {
+  (options?: Options): ConfiguredPlugin;
+  readonly manifest: PluginManifest;
+}
+
+/** `load` is an ordinary inversify load function; it binds what the manifest lists and nothing else, and starts nothing. */
+export function definePlugin<Options extends object = Record<string, never>>(
+  manifest: PluginManifest,
+  load: (container: ContainerModuleLoadOptions, options: Partial<Options>) => void,
+): Plugin<Options> {
+  const plugin = (options?: Options): ConfiguredPlugin => ({
+    manifest,
+    load: (container) => {
+      container.bind(PLUGIN).toConstantValue(manifest);
+      load(container, options ?? {});
+    },
+  });
+  return Object.assign(plugin, { manifest });
+}

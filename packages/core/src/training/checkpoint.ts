@@ -1,0 +1,124 @@
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { TrainerState } from '../backend.ts';
+import { FreebindError, isFreebindError } from '../errors.ts';
+import { openSafetensors } from '../files/safetensors.ts';
+import { writeSafetensors } from '../files/safetensors-writer.ts';
+import { writeError } from '../files/write-error.ts';
+import type { Tensor } from '../network.ts';
+import { digestWeights } from './digest.ts';
+import { findDifference } from './identity.ts';
+
+/** Where a run stood: everything its next step depends on, and what it has to tell. */
+export interface Checkpoint {
+  readonly state: TrainerState;
+  /** Of every step from the first, in nats: [state.step]. */
+  readonly losses: Float64Array;
+  /** As used in the last step. */
+  readonly temperature: number;
+}
+
+/** The checkpoints of one run, `checkpoint-STEP.safetensors`; the newest two are kept. */
+export interface CheckpointFolder {
+  /**
+   * The newest checkpoint that is whole, with a word on each newer one that is damaged; undefined where there is none.
+   * @throws FREEBIND_CHECKPOINT_INVALID when it belongs to another run, saying what differs, or when all are damaged
+   */
+  latest(): Promise<(Checkpoint & { readonly damaged: readonly string[] }) | undefined>;
+  /** Writes all of it or nothing and returns its path; the one before is still there. @throws FREEBIND_WRITE_FAILED */
+  save(checkpoint: Checkpoint): Promise<string>;
+}
+
+const KEPT = 2;
+const NAME = /^checkpoint-(\d+)\.safetensors$/;
+/** The loss curve's name in the file; a trainer's own tensors have a slash in their names, but for `temperature`. */
+const LOSSES = 'losses';
+
+/** `identity` is what the run is made from, as plain data; a checkpoint is continued only by a run of the same. */
+export async function openCheckpoints(folder: string, identity: unknown): Promise<CheckpointFolder> {
+  await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
+    throw writeError(folder, cause);
+  });
+  return {
+    latest: async () => {
+      const damaged: string[] = [];
+      for (const name of (await listCheckpoints(folder)).reverse()) {
+        try {
+          return { ...(await readCheckpoint(join(folder, name), identity)), damaged };
+        } catch (error) {
+          if (!isFreebindError(error, 'FREEBIND_FILE_INVALID')) throw error;
+          damaged.push(`${error.message} The checkpoint before it is used.`);
+        }
+      }
+      if (damaged.length === 0) return undefined;
+      throw new FreebindError(
+        'FREEBIND_CHECKPOINT_INVALID',
+        `Every checkpoint in ${folder} is damaged: ${damaged[0]} Delete the folder to start this run from its beginning.`,
+      );
+    },
+    save: async (checkpoint) => {
+      const path = join(folder, `checkpoint-${String(checkpoint.state.step).padStart(9, '0')}.safetensors`);
+      const tensors: Readonly<Record<string, Tensor>> = {
+        ...checkpoint.state.tensors,
+        [LOSSES]: { shape: [checkpoint.losses.length], data: checkpoint.losses },
+      };
+      await writeSafetensors(path, tensors, {
+        freebind: JSON.stringify({ step: checkpoint.state.step, temperature: checkpoint.temperature, identity }),
+        sha256: digestWeights(tensors),
+      });
+      for (const name of (await listCheckpoints(folder)).slice(0, -KEPT)) await rm(join(folder, name), { force: true });
+      return path;
+    },
+  };
+}
+
+function stepOf(name: string): number {
+  return Number(NAME.exec(name)?.[1] ?? 0);
+}
+
+/** Names, oldest first. */
+async function listCheckpoints(folder: string): Promise<string[]> {
+  return (await readdir(folder)).filter((name) => NAME.test(name)).sort((a, b) => stepOf(a) - stepOf(b));
+}
+
+/** @throws FREEBIND_FILE_INVALID when it is damaged, FREEBIND_CHECKPOINT_INVALID when it is another run's */
+async function readCheckpoint(path: string, identity: unknown): Promise<Checkpoint> {
+  const file = await openSafetensors(path);
+  try {
+    const { step, temperature, identity: theirs } = parseMetadata(file.metadata.freebind, path);
+    const difference = findDifference(theirs, identity);
+    if (difference !== undefined) {
+      throw new FreebindError(
+        'FREEBIND_CHECKPOINT_INVALID',
+        `${path} belongs to another run: ${difference}. Put it back to go on with that run, or choose another folder.`,
+      );
+    }
+    const tensors: Record<string, Tensor> = {};
+    for (const name of file.names) tensors[name] = await file.tensor(name);
+    // Headers show truncation; a disk that turned bits shows only in the numbers.
+    if (digestWeights(tensors) !== file.metadata.sha256) {
+      throw new FreebindError('FREEBIND_FILE_INVALID', `The numbers in ${path} are not those that were written.`);
+    }
+    const { [LOSSES]: losses, ...own } = tensors;
+    return { state: { step, tensors: own }, losses: Float64Array.from(losses?.data ?? []), temperature };
+  } finally {
+    await file.close();
+  }
+}
+
+function parseMetadata(
+  text: string | undefined,
+  path: string,
+): { readonly step: number; readonly temperature: number; readonly identity: unknown } {
+  try {
+    const value: unknown = JSON.parse(text ?? '');
+    if (typeof value === 'object' && value !== null && 'step' in value && 'temperature' in value) {
+      const { step, temperature } = value;
+      const identity = 'identity' in value ? value.identity : undefined;
+      if (typeof step === 'number' && typeof temperature === 'number') return { step, temperature, identity };
+    }
+  } catch {
+    // Not JSON: falls through to the refusal.
+  }
+  throw new FreebindError('FREEBIND_FILE_INVALID', `${path} has no checkpoint's metadata.`);
+}

@@ -1,0 +1,38 @@
+import { FreebindError, isFreebindError } from '../errors.ts';
+import type { Json } from '../files/provenance.ts';
+import { findDifference } from './identity.ts';
+
+/** Reads what an earlier run left at `out`, or undefined where there is nothing of its kind; with `replace`, also where it cannot be read. */
+export async function readFinished<T>(
+  out: string,
+  read: (dir: string) => Promise<T>,
+  replace = false,
+): Promise<T | undefined> {
+  return read(out).catch((error: unknown) => {
+    // Other files in the folder are for the writer to refuse.
+    if (isFreebindError(error, 'FREEBIND_FILE_MISSING') || replace) return undefined;
+    throw error;
+  });
+}
+
+/**
+ * Whether what stands at `out` was made from the same data with the same options.
+ *
+ * @throws FREEBIND_OUTPUT_EXISTS when it was made from others, saying what differs, and `replace` is off
+ */
+export function isFinished(out: string, there: unknown, here: unknown, replace = false): boolean {
+  if (there === undefined) return false;
+  const difference = findDifference(there, here);
+  if (difference === undefined) return true;
+  if (replace) return false;
+  throw new FreebindError(
+    'FREEBIND_OUTPUT_EXISTS',
+    `${out} was made by another run: ${difference}. Choose another folder, or ask for it to be replaced (\`--force\`).`,
+  );
+}
+
+/** A value as JSON keeps it: without keys that are undefined. */
+export function plain(value: unknown): Json {
+  // What JSON.parse gives is JSON.
+  return JSON.parse(JSON.stringify(value)) as Json;
+}

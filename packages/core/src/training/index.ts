@@ -1,0 +1,22 @@
+export {
+  collectPseudoPairs,
+  type CollectOptions,
+  AGGREGATION_TEMPERATURE,
+  type PseudoPairs,
+  type Tuples,
+} from '../pseudo-pairs/collect.ts';
+export { type SourceSubset, sourceSubsets } from '../pseudo-pairs/source-subsets.ts';
+export { type Party, type SpaceTables, type TupleColumn, tupleColumns } from '../pseudo-pairs/tuples.ts';
+export { trainBond, type TrainBondOptions, type TrainedBond } from './bond.ts';
+export { ADAM, BOND_TRAINING, bondId, type BondTraining } from './bond-options.ts';
+export type { Pace, TrainingEvent } from './events.ts';
+export { type CheckpointOptions, type RunOptions, train, type Trained } from './run.ts';
+export { alphaAt, FUSEMIX_RATE, type MixSchedule, type Moment, rateAt, type RateSchedule } from './schedule.ts';
+export { embedTable } from '../fusemix/embed-table.ts';
+export { fuse, type Fused, type FuseOptions } from '../fusemix/fuse.ts';
+export { FUSE_TRAINING, type FuseTraining } from '../fusemix/fuse-options.ts';
+export { fitLatents, type LatentPreparation } from '../fusemix/latents.ts';
+export { diverseSubset, uniformSubset } from '../fusemix/subset.ts';
+export type { Views } from '../fusemix/views.ts';
+export { trainRecipe, type TrainRecipeOptions, type TrainedRecipe, type RowsByModality } from './recipe.ts';
+export { type PlannedBond, planTraining, type TrainingPlan } from './training-plan.ts';
