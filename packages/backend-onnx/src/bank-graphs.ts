@@ -1,0 +1,54 @@
+import { Graph } from './graph.ts';
+import { normaliseRows } from './layers.ts';
+
+/** `queries` [q, d], `keys` [m, d] → `scores` [q, m], and with `ranked`, their `k` highest, best first: `scores` and `indices` [q, k]. */
+export function scoreGraph(ranked: boolean): Uint8Array {
+  const graph = new Graph();
+  const scores = graph.gemm(graph.input('queries', ['q', 'd']), graph.input('keys', ['m', 'd']), { transB: true });
+  if (!ranked) graph.output('scores', scores);
+  else {
+    // Of equal scores ONNX puts the lower index first.
+    const [values, indices] = graph.topK(scores, graph.input('k', [1], 'int64'));
+    graph.output('scores', values);
+    graph.output('indices', graph.toInt32(indices));
+  }
+  return graph.encode();
+}
+
+/**
+ * One tile of a bank in a softmax that is never whole. A block of queries keeps the highest score seen, `highest` [q, 1],
+ * `total` [q, 1] = Σ exp((score − highest)/τ) and `sum` [q, dv] = Σ exp((score − highest)/τ) · value; when a tile raises the
+ * highest, both are scaled by exp((old − new)/τ), and the answer is sum / total (Milakov and Gimelshein 2018, "Online
+ * normalizer calculation for softmax"). Differences are taken before they are divided by τ, so that no τ overflows.
+ */
+export function aggregateGraph(ownValues: boolean): Uint8Array {
+  const graph = new Graph();
+  const queries = graph.input('queries', ['q', 'd']);
+  const keys = graph.input('keys', ['m', 'd']);
+  const values = ownValues ? graph.input('values', ['m', 'dv']) : keys;
+  const highest = graph.input('highest', ['q', 1]);
+  const total = graph.input('total', ['q', 1]);
+  const sum = graph.input('sum', ['q', ownValues ? 'dv' : 'd']);
+  const coldness = graph.input('coldness', []); // 1/τ
+
+  const scores = graph.gemm(queries, keys, { transB: true });
+  const top = graph.max(highest, graph.reduce('ReduceMax', scores, 1));
+  const weights = graph.exp(graph.mul(graph.sub(scores, top), coldness));
+  const kept = graph.exp(graph.mul(graph.sub(highest, top), coldness));
+  graph.outputUnreadable();
+  graph.output('next/highest', top);
+  graph.output('next/total', graph.add(graph.mul(total, kept), graph.reduce('ReduceSum', weights, 1)));
+  graph.output('next/sum', graph.gemm(weights, values, { c: graph.mul(sum, kept) }));
+  return graph.encode();
+}
+
+/** normalise(Σ factorᵢ · partᵢ) of `count` parts `part/i` [n, d] with `factor/i` [] → `combined`. */
+export function combineGraph(count: number): Uint8Array {
+  const graph = new Graph();
+  const weighed = Array.from({ length: count }, (_, i) =>
+    graph.mul(graph.input(`part/${i}`, ['n', 'd']), graph.input(`factor/${i}`, [])),
+  );
+  const sum = weighed.reduce((a, b) => graph.add(a, b));
+  graph.output('combined', normaliseRows(graph, sum).output);
+  return graph.encode();
+}
