@@ -1,0 +1,131 @@
+import { resolve } from 'node:path';
+import type { Composition } from '@freebind/core';
+import type { TableFolder } from '@freebind/core/files';
+import type { Command } from 'commander';
+import { type ComputeOptions, computeOptions, examples, forceOption } from '../options.ts';
+import type { Session } from '../session.ts';
+
+interface ComposeOptions extends ComputeOptions {
+  readonly tables: string;
+  readonly bonds: string;
+  readonly out: string;
+  readonly factors?: string;
+  readonly modality?: readonly string[];
+  readonly spaceName?: string;
+  readonly force?: true;
+}
+
+/** `freebind compose`: the tables of a bound space. */
+export function compose(program: Command, session: Session): void {
+  const command = program
+    .command('compose')
+    .description('Compute the tables of a bound space from the tables of its parts.')
+    .argument('<recipe>', 'what to bind: "unified + d(vision) + c(sound)", or a .json file of a recipe')
+    .requiredOption('--tables <dir>', 'folder of <space>.<modality>.npy or .safetensors')
+    .requiredOption('--bonds <dir>', 'folder of bonds')
+    .requiredOption('--out <dir>', 'folder for the tables of the bound space')
+    .option('--factors <which>', 'versatile, at-expertise, or one factor a modality: audio=.8,text=.5')
+    .option('--modality <names...>', 'only these modalities (default: all that the bound space embeds)')
+    .option('--space-name <id>', "the bound space's name in file names (default: its recipe)")
+    .addOption(forceOption())
+    .addHelpText(
+      'after',
+      examples(
+        'freebind compose "unified + c(sound)" --tables tables --bonds bonds --factors versatile --out bound',
+        'freebind compose "u + d(vt) + c(at)" --tables tables --bonds bonds --factors audio=.9,text=.5 --out bound',
+      ),
+    )
+    .action((text: string, options: ComposeOptions) => composeFolder(text, options, session));
+  for (const option of computeOptions()) command.addOption(option);
+}
+
+async function composeFolder(text: string, options: ComposeOptions, session: Session): Promise<void> {
+  const { formatRecipe, shapesOf } = await import('@freebind/core');
+  const { openTables, tablePath } = await import('@freebind/core/files');
+  const { withFreebind } = await import('../backend.ts');
+  const { refuseExisting } = await import('../outputs.ts');
+  const { readRecipe } = await import('../recipes.ts');
+  const { bonds, factors, force, out } = options;
+  const parsed = await readRecipe(text);
+  const tables = await openTables(options.tables);
+  try {
+    await withFreebind(options, async (freebind) => {
+      const composition = await freebind.compose(parsed, {
+        spaces: shapesOf(tables),
+        bonds: resolve(bonds),
+        ...(factors !== undefined && { factors }),
+      });
+      const { space } = composition.plan;
+      const modalities = options.modality ?? space.modalities;
+      modalities.forEach((modality) => composition.members(modality)); // refuses what the space does not embed
+      const outputs = modalities.map((modality) => ({
+        modality,
+        path: tablePath(out, options.spaceName ?? space.id, modality),
+      }));
+      for (const { path } of outputs) await refuseExisting(path, force);
+      const written = await composeTo(outputs, { composition, tables, factors }, { out, session });
+      session.result(
+        {
+          space: options.spaceName ?? space.id,
+          recipe: formatRecipe(parsed),
+          factors: composition.factors(factors),
+          tables: written,
+          backend: (await freebind.backend()).manifest.id,
+        },
+        written.map(({ path, shape }) => `${path}: [${shape.join(', ')}]`).join('\n'),
+      );
+    });
+  } finally {
+    await tables.close();
+  }
+}
+
+interface Output {
+  readonly modality: string;
+  readonly path: string;
+}
+
+/** What a table is composed from. */
+interface Sources {
+  readonly composition: Composition;
+  readonly tables: TableFolder;
+  readonly factors: string | undefined;
+}
+
+/** Writes a table a modality, each whole or not at all, while no other process writes the folder. */
+async function composeTo(
+  outputs: readonly Output[],
+  from: Sources,
+  { out, session }: { readonly out: string; readonly session: Session },
+): Promise<readonly (Output & { readonly shape: readonly number[] })[]> {
+  const { idsPath, lockFolder, writeFileAtomic } = await import('@freebind/core/files');
+  const { composition, tables } = from;
+  const lock = await lockFolder(out);
+  try {
+    const written: (Output & { readonly shape: readonly number[] })[] = [];
+    for (const output of outputs) {
+      const rows = await composeTable(output, from, session);
+      const ids = await tables.ids(output.modality);
+      if (ids !== undefined) await writeFileAtomic(idsPath(out, output.modality), `${ids.join('\n')}\n`);
+      written.push({ ...output, shape: [rows, composition.plan.space.dimension] });
+    }
+    return written;
+  } finally {
+    await lock.release();
+  }
+}
+
+/** Writes the table of one modality and gives the number of its rows. */
+async function composeTable({ modality, path }: Output, from: Sources, session: Session): Promise<number> {
+  const { composeTables } = await import('@freebind/core');
+  const { writeTiles } = await import('../rows.ts');
+  const { composition, tables, factors } = from;
+  const options = { signal: session.signal, ...(factors !== undefined && { factors }) };
+  const to = {
+    out: path,
+    cols: composition.plan.space.dimension,
+    rows: tables.rows(modality),
+    stage: `compose ${modality}`,
+  };
+  return writeTiles(composeTables(composition, tables, modality, options), to, session);
+}

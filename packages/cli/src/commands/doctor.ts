@@ -1,0 +1,49 @@
+import type { Command } from 'commander';
+import type { Diagnosis } from '../diagnosis.ts';
+import { examples } from '../options.ts';
+import type { Session } from '../session.ts';
+
+/** `freebind doctor`: what is here, what is missing, and the line that mends it. */
+export function doctor(program: Command, session: Session): void {
+  program
+    .command('doctor')
+    .description('Node, plugins, backends and devices: what works, what is missing and the line that mends it.')
+    .option(
+      '--devices',
+      "also try backends' other devices, such as onnx:webgpu; their drivers may print lines of their own",
+    )
+    .addHelpText('after', examples('freebind doctor', 'freebind doctor --devices --json'))
+    .action(async (options: { readonly devices?: true }) => {
+      const { diagnose } = await import('../diagnosis.ts');
+      const diagnosis = await diagnose(process.cwd(), options);
+      session.result(diagnosis, format(diagnosis));
+    });
+}
+
+function format({ node, machine, config, plugins, backends }: Diagnosis): string {
+  const file = config === undefined ? 'none here or above; commands use the onnx backend' : undefined;
+  return [
+    line(node.ok, `node ${node.version} (wanted ${node.wanted})`, node.mend),
+    line(true, `${machine.platform}, ${machine.cores} cores, ${machine.memoryGiB} GiB`),
+    config !== undefined && 'problem' in config
+      ? line(false, `config: ${config.problem}`)
+      : line(true, `config: ${file ?? config?.file}`),
+    ...plugins.map(({ package: name, version, apiVersion, brings = [], problem, mend }) =>
+      problem === undefined
+        ? line(true, `${name} ${version}, apiVersion ${apiVersion}: ${brings.join(', ')}`)
+        : line(false, problem, mend),
+    ),
+    ...backends.map(({ backend, manifest, gflops, problem }) =>
+      manifest === undefined
+        ? line(false, `${backend}: ${problem}`)
+        : line(
+            true,
+            `backend ${backend} on ${manifest.device}: ${manifest.precision}, ${manifest.training ? 'trains' : 'does not train'}, ${gflops} GFLOP/s`,
+          ),
+    ),
+  ].join('\n');
+}
+
+function line(ok: boolean, text: string, mend?: string): string {
+  return `${ok ? 'ok     ' : 'missing'}  ${text}${mend === undefined ? '' : `\n         mend it: ${mend}`}`;
+}

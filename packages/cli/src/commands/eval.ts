@@ -1,0 +1,161 @@
+import type { DirectionsReport, RetrievalReport, ScoringOptions } from '@freebind/core';
+import type { Command } from 'commander';
+import { columns } from '../columns.ts';
+import { type ComputeOptions, computeOptions, examples, usage, whole } from '../options.ts';
+import type { Session } from '../session.ts';
+
+interface EvalOptions extends ComputeOptions {
+  readonly queries?: string;
+  readonly gallery?: string;
+  readonly pairs?: string;
+  readonly tables?: string;
+  readonly space?: string;
+  readonly rows?: string;
+  readonly seed: number;
+}
+
+/** Every direction of one space, as plain data. */
+type SpaceReport = Omit<DirectionsReport, 'ranks'> & { readonly space: string };
+
+/** `freebind eval`: cross-modal retrieval, both directions, with chance and intervals. */
+export function evaluate(program: Command, session: Session): void {
+  const command = program
+    .command('eval')
+    .description('Retrieval between two tables of one space, or between all modalities of a space.')
+    .option('--queries <file>', 'rows that ask')
+    .option('--gallery <file>', 'rows to find')
+    .option('--pairs <file>', 'JSON list of [query row, gallery row] that belong together (default: equal row numbers)')
+    .option('--tables <dir>', 'table folder; with --space, every two of its modalities are evaluated')
+    .option('--space <id>', 'space whose tables are evaluated (default: the only one in the folder)')
+    .option('--rows <file:key>', 'only these rows: a JSON file and the key of a list in it, e.g. splits.json:test')
+    .option('--seed <n>', 'seed of the bootstrap intervals', whole(0), 0)
+    .addHelpText(
+      'after',
+      examples(
+        'freebind eval --queries vt.text.npy --gallery vt.image.npy --pairs captions.json',
+        'freebind eval --tables bound --rows splits.json:test --json',
+      ),
+    )
+    .action(async (options: EvalOptions) => {
+      const { queries, gallery, pairs, tables, rows } = options;
+      if (tables === undefined ? queries === undefined || gallery === undefined : (queries ?? gallery ?? pairs))
+        usage(command, 'give either --queries and --gallery (and --pairs), or --tables (and --space)');
+      if (pairs !== undefined && rows !== undefined)
+        usage(command, '--rows picks equal rows of both tables, so it does not go with --pairs');
+      if (tables === undefined) {
+        const report = await evaluateFiles(options, queries ?? '', gallery ?? '', session);
+        session.result(report, formatRetrieval(report));
+      } else {
+        const report = await evaluateFolder(options, tables, session);
+        session.result(report, formatDirections(report));
+      }
+    });
+  for (const option of computeOptions()) command.addOption(option);
+}
+
+/** Both directions between two files. */
+async function evaluateFiles(
+  options: EvalOptions,
+  queries: string,
+  gallery: string,
+  session: Session,
+): Promise<RetrievalReport> {
+  const { evaluateRetrieval } = await import('@freebind/core');
+  const { pickRows, readPairs, readRowNumbers, withTables } = await import('../tables.ts');
+  const pairs = options.pairs === undefined ? undefined : await readPairs(options.pairs);
+  const rows = options.rows === undefined ? undefined : await readRowNumbers(options.rows);
+  return withTables([queries, gallery], ([left, right]) => {
+    if (left === undefined || right === undefined) throw new Error('Two tables were opened.');
+    return scored(options, session, 'eval', (scoring) =>
+      evaluateRetrieval({
+        ...scoring,
+        queries: pickRows(left, rows),
+        gallery: pickRows(right, rows),
+        interval: { seed: options.seed },
+        ...(pairs !== undefined && { pairs }),
+      }),
+    );
+  });
+}
+
+/** Every direction between the modalities of one space. */
+async function evaluateFolder(options: EvalOptions, dir: string, session: Session): Promise<SpaceReport> {
+  const { evaluateDirections } = await import('@freebind/core');
+  const { openTables } = await import('@freebind/core/files');
+  const { chooseSpace, pickRows, readRowNumbers } = await import('../tables.ts');
+  const rows = options.rows === undefined ? undefined : await readRowNumbers(options.rows);
+  const folder = await openTables(dir);
+  try {
+    const space = chooseSpace(folder, options.space);
+    const modalities = Object.fromEntries(
+      folder.modalities(space).map((modality) => [modality, pickRows(folder.table(space, modality), rows)]),
+    );
+    const { ranks: _, ...report } = await scored(options, session, space, (scoring) =>
+      evaluateDirections({ ...scoring, modalities, interval: { seed: options.seed } }),
+    );
+    return { space, ...report };
+  } finally {
+    await folder.close();
+  }
+}
+
+/** Runs an evaluation on the backend that was chosen, with its progress told. */
+async function scored<Report>(
+  options: EvalOptions,
+  session: Session,
+  stage: string,
+  run: (scoring: ScoringOptions) => Promise<Report>,
+): Promise<Report> {
+  const { withBackend } = await import('../backend.ts');
+  const progress = await session.progress();
+  const onProgress = (done: number, total: number): void => progress.update({ stage, done, total });
+  try {
+    return await withBackend(options, (backend) => run({ backend, signal: session.signal, onProgress }));
+  } finally {
+    progress.stop();
+  }
+}
+
+function formatRetrieval({ queryToItem, itemToQuery }: RetrievalReport): string {
+  const lines = [['query → gallery', queryToItem] as const, ['gallery → query', itemToQuery] as const].flatMap(
+    ([name, { queries, items, recall, medianRank }]) => [
+      [
+        name,
+        String(queries),
+        String(items),
+        ...recall.map(({ rate, interval }) => range({ value: rate, low: interval?.low, high: interval?.high })),
+        String(medianRank),
+      ],
+      ['  by chance', '', '', ...recall.map(({ chance }) => percent(chance)), ''],
+    ],
+  );
+  const ks = queryToItem.recall.map(({ k }) => `R@${k}`);
+  return `${columns([['', 'queries', 'items', ...ks, 'median rank'], ...lines])}\n\n${LEGEND}`;
+}
+
+function formatDirections({ directions, mean }: SpaceReport): string {
+  const [first] = directions;
+  const lines = directions.map(({ query, item, recall, medianRank }) => [
+    `${query} → ${item}`,
+    ...recall.map(range),
+    `${medianRank.value} [${medianRank.low.toFixed(0)}, ${medianRank.high.toFixed(0)}]`,
+  ]);
+  return `${columns([
+    [`${first?.items ?? 0} items`, ...mean.map(({ k }) => `R@${k}`), 'median rank'],
+    ...lines,
+    ['mean', ...mean.map(range), ''],
+    ['by chance', ...mean.map(({ chance }) => percent(chance)), String(first?.medianRank.chance ?? '')],
+  ])}\n\n${LEGEND}`;
+}
+
+const LEGEND = 'Recall in percent, with 95 % bootstrap intervals.';
+
+function range({ value, low, high }: { value: number; low?: number | undefined; high?: number | undefined }): string {
+  return low === undefined || high === undefined
+    ? percent(value)
+    : `${percent(value)} [${percent(low)}, ${percent(high)}]`;
+}
+
+function percent(rate: number): string {
+  return (100 * rate).toFixed(1);
+}

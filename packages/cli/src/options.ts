@@ -1,0 +1,50 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+
+/** Help text that shows how a command is typed. */
+export function examples(...lines: readonly string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  $ ${line}`).join('\n')}`;
+}
+
+/** A whole number of at least `least`. */
+export function whole(least: number): (text: string) => number {
+  return (text) => {
+    const n = Number(text);
+    if (!Number.isSafeInteger(n) || n < least || text.trim() === '')
+      throw new InvalidArgumentError(`Expected a whole number of at least ${least}.`);
+    return n;
+  };
+}
+
+/** A finite number above 0. */
+export function positive(text: string): number {
+  const n = Number(text);
+  if (!Number.isFinite(n) || n <= 0) throw new InvalidArgumentError('Expected a number above 0.');
+  return n;
+}
+
+/** `--force`: the one way to write over something. */
+export function forceOption(): Option {
+  return new Option('-f, --force', 'replace the output if it is there');
+}
+
+/** What `computeOptions` gives an action. */
+export interface ComputeOptions {
+  readonly backend?: string;
+  readonly threads?: number;
+}
+
+/** The options of every command that computes. */
+export function computeOptions(): readonly Option[] {
+  return [
+    new Option(
+      '--backend <name>',
+      'where the arithmetic runs: onnx (default), onnx:webgpu, reference, or a package',
+    ).env('FREEBIND_BACKEND'),
+    new Option('--threads <n>', 'threads of the backend (default: all cores)').argParser(whole(1)),
+  ];
+}
+
+/** Ends the program as commander does for an option that is wrong. */
+export function usage(command: Command, message: string): never {
+  command.error(`error: ${message}`, { exitCode: 2, code: 'freebind.usage' });
+}

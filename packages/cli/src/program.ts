@@ -1,0 +1,60 @@
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { aggregate } from './commands/aggregate.ts';
+import { compose } from './commands/compose.ts';
+import { conform } from './commands/conform.ts';
+import { doctor } from './commands/doctor.ts';
+import { evaluate } from './commands/eval.ts';
+import { fuse } from './commands/fuse.ts';
+import { importBonds } from './commands/import.ts';
+import { inspect } from './commands/inspect.ts';
+import { project } from './commands/project.ts';
+import { quickstart } from './commands/quickstart.ts';
+import { train } from './commands/train.ts';
+import { tune } from './commands/tune.ts';
+import type { Manner, Session } from './session.ts';
+
+/** The program with all its commands; commander's own messages and exits included. */
+export function createProgram(session: Session): Command {
+  const program = new Command('freebind')
+    .description('Bind pretrained multimodal spaces: fuse, train, compose and evaluate on tables of embeddings.')
+    .version(version(), '-V, --version')
+    .option('--json', 'print one JSON document on stdout (train, fuse and quickstart: JSON lines, the result last)')
+    .option('-q, --quiet', 'print results and errors only')
+    .option('--debug', 'print stack traces and causes with errors')
+    .addHelpText('after', EXIT_STATUS)
+    .configureHelp({ showGlobalOptions: true })
+    .showHelpAfterError('(add --help for what the command takes)')
+    .exitOverride()
+    .hook('preAction', (_, command) => session.speak(command.optsWithGlobals<Manner>()));
+
+  // Commands inherit the program's settings when they are made, so they come last.
+  for (const add of [
+    project,
+    aggregate,
+    fuse,
+    train,
+    compose,
+    tune,
+    evaluate,
+    importBonds,
+    inspect,
+    conform,
+    doctor,
+    quickstart,
+  ])
+    add(program, session);
+  return program;
+}
+
+const EXIT_STATUS = `
+Exit status: 0 done, 1 refused or failed (error FREEBIND_…), 2 wrong usage, 130 stopped by Ctrl-C.
+Start with:
+  $ freebind doctor
+  $ freebind quickstart`;
+
+function version(): string {
+  // The package's own manifest, beside src and dist alike; its version is a string or npm would not have packed it.
+  const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
+  return manifest.version;
+}

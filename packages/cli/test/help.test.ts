@@ -1,0 +1,47 @@
+import { PassThrough } from 'node:stream';
+import type { Command } from 'commander';
+import { describe, expect, test } from 'vitest';
+import { createProgram } from '../src/program.ts';
+import { Session } from '../src/session.ts';
+
+const streams = { stdout: new PassThrough(), stderr: new PassThrough() };
+const program = createProgram(new Session(streams, new AbortController().signal));
+const commands = program.commands.filter((command) => command.name() !== 'help');
+
+/** What `--help` prints, however wide the terminal of this run is. */
+function helpOf(command: Command): string {
+  let text = '';
+  command.configureOutput({
+    writeOut: (part) => (text += part),
+    getOutHelpWidth: () => 100,
+    getOutHasColors: () => false,
+  });
+  command.outputHelp();
+  return text.trimEnd();
+}
+
+describe('help', () => {
+  test('is there for every command of the program', () => {
+    expect(commands.map((command) => command.name())).toEqual(
+      'project aggregate fuse train compose tune eval import inspect conform doctor quickstart'.split(' '),
+    );
+  });
+
+  test.each(commands.map((command) => [command.name(), command] as const))(
+    'of %s shows an example',
+    (name, command) => {
+      expect(helpOf(command)).toContain(`$ freebind ${name}`);
+    },
+  );
+
+  // `npx vitest run packages/cli/test/help.test.ts -u` writes the page anew.
+  test('is what docs/cli.md says', async () => {
+    const page = [
+      '# The command line',
+      'Written from `--help` by `packages/cli/test/help.test.ts`, which also tests that it is current.',
+      `\`\`\`text\n${helpOf(program)}\n\`\`\``,
+      ...commands.map((command) => `## freebind ${command.name()}\n\n\`\`\`text\n${helpOf(command)}\n\`\`\``),
+    ].join('\n\n');
+    await expect(`${page}\n`).toMatchFileSnapshot('../../../docs/cli.md');
+  });
+});

@@ -1,0 +1,106 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { documentOf, freebind, numpy, scratch } from './freebind.ts';
+
+const EVALUATION = [
+  'eval',
+  '--queries',
+  numpy('paired/unified.audio.npy'),
+  '--gallery',
+  numpy('paired/unified.image.npy'),
+];
+
+describe('--backend', () => {
+  test('names a plugin that is not installed with the line that installs it', async () => {
+    const { status, stderr } = await freebind([...EVALUATION, '--backend', 'tfjs']);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^error FREEBIND_PLUGIN_MISSING: .*npm i @freebind\/backend-tfjs/);
+  });
+
+  test('refuses a plugin of another apiVersion before its code runs', async () => {
+    const dir = join(scratch(), 'future');
+    mkdirSync(dir);
+    const manifest = { apiVersion: 99, package: 'future', backends: ['future'] };
+    writeFileSync(join(dir, 'package.json'), JSON.stringify({ name: 'future', main: 'index.js', freebind: manifest }));
+    writeFileSync(join(dir, 'index.js'), 'console.log("ran");');
+    const { stdout, stderr } = await freebind([...EVALUATION, '--backend', dir]);
+    expect(stderr).toContain('FREEBIND_PLUGIN_INCOMPATIBLE');
+    expect(stdout).toBe('');
+  });
+
+  test('comes before the environment, which comes before the config', async () => {
+    const dir = scratch();
+    writeFileSync(join(dir, 'freebind.config.json'), '{ "backend": "webgpu" }');
+    const wanted = async (args: readonly string[], env: Readonly<Record<string, string>>): Promise<string> => {
+      const outcome = await freebind([...EVALUATION, ...args], { cwd: dir, env });
+      return /npm i (\S+)/.exec(outcome.stderr)?.[1] ?? outcome.stderr;
+    };
+    expect(await wanted([], { FREEBIND_BACKEND: '' })).toBe('@freebind/backend-webgpu');
+    expect(await wanted([], { FREEBIND_BACKEND: 'tfjs' })).toBe('@freebind/backend-tfjs');
+    expect(await wanted(['--backend', 'mine'], { FREEBIND_BACKEND: 'tfjs' })).toBe('@freebind/backend-mine');
+  });
+});
+
+describe('conform', () => {
+  test('prints the table of a plugin that conforms', async () => {
+    const { status, stdout } = await freebind(['conform', 'reference']);
+    expect(stdout).toMatch(/\d+ passed, \d+ skipped, 0 failed/);
+    expect(stdout).toContain('its manifest');
+    expect(status).toBe(0);
+  });
+
+  test('fails for a plugin that does not', async () => {
+    const dir = join(scratch(), 'liar');
+    mkdirSync(dir);
+    const freebindField = { apiVersion: 1, package: 'liar', backends: ['liar'] };
+    writeFileSync(
+      join(dir, 'package.json'),
+      JSON.stringify({ name: 'liar', type: 'module', main: 'index.js', freebind: freebindField }),
+    );
+    const manifest = JSON.stringify(freebindField);
+    writeFileSync(
+      join(dir, 'index.js'),
+      `export default Object.assign(() => ({ manifest: ${manifest}, load() {} }), { manifest: ${manifest} });`,
+    );
+    const outcome = await freebind(['conform', dir, '--json']);
+    expect(outcome.status).toBe(1);
+    expect(documentOf(outcome)).toMatchObject({ package: 'liar', failed: expect.any(Number) });
+    expect(outcome.stdout).toContain('"status":"fail"');
+  });
+});
+
+describe('doctor', () => {
+  test('tells node, plugins and a backend with its measured rate', async () => {
+    const outcome = await freebind(['doctor', '--json']);
+    expect(outcome.status).toBe(0);
+    expect(documentOf(outcome)).toMatchObject({
+      node: { version: process.versions.node, ok: true },
+      plugins: expect.arrayContaining([
+        expect.objectContaining({
+          package: '@freebind/backend-reference',
+          apiVersion: 1,
+          brings: ['backend reference'],
+        }),
+      ]),
+      backends: expect.arrayContaining([expect.objectContaining({ backend: 'reference', gflops: expect.any(Number) })]),
+    });
+  });
+
+  test('tells what is missing with the line that mends it, and does not fail', async () => {
+    const dir = scratch();
+    writeFileSync(join(dir, 'freebind.config.json'), '{ "plugins": ["freebind-nowhere"] }');
+    const { status, stdout } = await freebind(['doctor'], { cwd: dir });
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/missing +Plugin "freebind-nowhere" is not installed/);
+    expect(stdout).toContain('mend it: npm i freebind-nowhere');
+  });
+
+  test('tells a config that is wrong, and does not fail', async () => {
+    const dir = scratch();
+    writeFileSync(join(dir, 'freebind.config.json'), '{ "bakend": "onnx" }');
+    const { status, stdout } = await freebind(['doctor'], { cwd: dir });
+    expect(status).toBe(0);
+    expect(stdout).toContain('did you mean "backend"?');
+  });
+});
