@@ -129,7 +129,8 @@ async function* fuseLatents(
       const how = { latents: training.latents, backend, seed: training.seed, path, signal };
       prepared[modality] = yield* prepareLatents(`${name}: latents of ${modality}`, stacked, how);
     }
-    const stacked = await holdTables(Object.fromEntries(Object.entries(prepared).map(([m, { table }]) => [m, table])));
+    const latents = Object.fromEntries(Object.entries(prepared).map(([m, { table }]) => [m, table]));
+    const { tables: stacked, fromFiles } = await holdTables(latents);
     const { combinations, tables } = combineViews(stacked, items.length);
     const networks = Object.entries(tables).map(([modality, { cols }]): [string, Network] => [
       modality,
@@ -145,6 +146,7 @@ async function* fuseLatents(
       backend,
       networks: Object.fromEntries(networks),
       tables,
+      fromFiles,
       objective: { pairs: everyTwo(Object.keys(tables)), temperature: training.temperature },
       optimizer,
       rate,

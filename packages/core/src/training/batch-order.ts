@@ -1,10 +1,9 @@
 import { FreebindError } from '../errors.ts';
 import { random } from '../random.ts';
+import { type Shuffle, shuffledItems } from './shuffle.ts';
 
 /** Which rows make which batch; everything follows from these numbers, so a run's order needs no state. */
-export interface BatchOrder {
-  readonly seed: number;
-  readonly stage: string;
+export interface BatchOrder extends Shuffle {
   /** Items of the data; with `views`, tables hold row `view · items + item`. */
   readonly items: number;
   readonly batch: number;
@@ -20,8 +19,7 @@ export function stepsPerEpoch({ items, batch, shortBatch = 'drop' }: BatchOrder)
 }
 
 /**
- * The row numbers of any step, 0, 1, 2, …: every epoch is `random(seed, 'order', stage, epoch).permutation(items)` cut into
- * batches, and shows view `random(seed, 'view', stage, epoch)` of each item.
+ * The row numbers of any step, 0, 1, 2, …: every epoch is `shuffledItems` cut into batches, and shows view `random(seed, 'view', stage, epoch)` of each item.
  *
  * @throws FREEBIND_ARGUMENT_INVALID when there are fewer items than a batch has rows
  */
@@ -40,7 +38,7 @@ export function batchOrder(order: BatchOrder): (step: number) => Int32Array {
     const epoch = Math.floor(step / perEpoch);
     if (epoch !== cached) {
       cached = epoch;
-      rows = random(seed, 'order', stage, epoch).permutation(items);
+      rows = shuffledItems(order, epoch);
       const pick = random(seed, 'view', stage, epoch);
       if (views > 1) rows = rows.map((item) => pick.below(views) * items + item);
     }

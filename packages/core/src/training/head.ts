@@ -59,7 +59,7 @@ export async function* trainHead(
     stage: head.name,
     backend,
     networks: { [NETWORK]: initialise(layers, random(seed, 'initialise', head.name), 'xavier') },
-    tables: await holdTables(Object.fromEntries(tables)),
+    ...(await holdTables(Object.fromEntries(tables))),
     objective: { pairs, temperature: { initial: training.temperature } },
     optimizer: ADAM,
     rate: { kind: 'constant', rate: training.learningRate },

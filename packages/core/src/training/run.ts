@@ -9,7 +9,9 @@ import { type CheckpointFolder, openCheckpoints } from './checkpoint.ts';
 import { digestWeights } from './digest.ts';
 import { blameLoss, checkState } from './divergence.ts';
 import { paceMeter, type TrainingEvent } from './events.ts';
+import { planReadAhead, readAhead } from './read-ahead.ts';
 import { alphaAt, type MixSchedule, rateAt, type RateSchedule } from './schedule.ts';
+import type { BlockShuffle } from './shuffle.ts';
 
 /** One training run: everything but the arithmetic. All of it is plain data but for the backend, the tables and the signal. */
 export interface RunOptions {
@@ -19,6 +21,11 @@ export interface RunOptions {
   readonly networks: Readonly<Record<string, Network>>;
   /** Row-aligned; with `views`, row `view · items + item`. */
   readonly tables: Readonly<Record<string, Table>>;
+  /**
+   * The tables are larger than memory and read from files: items are shuffled by blocks (`shuffledItems` says how well), and
+   * the next rows are read while a step is computed. Default false: every order is equally likely.
+   */
+  readonly fromFiles?: boolean;
   readonly objective: Objective;
   readonly optimizer: Optimizer;
   readonly rate: RateSchedule;
@@ -69,13 +76,14 @@ const CHECKPOINT_SECONDS = 60;
 export async function* train(options: RunOptions): AsyncGenerator<TrainingEvent, Trained, undefined> {
   const { stage, backend, epochs, signal } = options;
   const { batch, warning } = fitBatch(options);
-  const order = { ...options, items: itemsOf(options), batch };
+  const ahead = options.fromFiles === true ? await planReadAhead(Object.values(options.tables), batch) : undefined;
+  const order = { ...options, items: itemsOf(options), batch, blocks: ahead?.blocks };
   const perEpoch = stepsPerEpoch(order);
   const steps = perEpoch * wholeEpochs(epochs);
   const rowsOf = batchOrder(order);
   const losses = new Float64Array(steps);
 
-  const folder = await openFolder(options, batch);
+  const folder = await openFolder(options, { batch, blocks: ahead?.blocks });
   const found = await folder?.latest();
   losses.set(found?.losses ?? []);
   let step = found?.state.step ?? 0;
@@ -85,9 +93,10 @@ export async function* train(options: RunOptions): AsyncGenerator<TrainingEvent,
   if (found !== undefined && step === steps)
     return { networks: networksOf(options.networks, found.state), temperature, losses };
 
+  const reader = ahead && readAhead(options.tables, { rowsOf, steps, batches: ahead.batches });
   const trainer = await backend.openTrainer({
     networks: options.networks,
-    tables: options.tables,
+    tables: reader?.tables ?? options.tables,
     objective: options.objective,
     optimizer: options.optimizer,
     batch,
@@ -102,6 +111,7 @@ export async function* train(options: RunOptions): AsyncGenerator<TrainingEvent,
     while (step < steps) {
       const epoch = Math.floor(step / perEpoch);
       const rows = rowsOf(step);
+      await reader?.advance(step);
       const { loss, ...used } = await takeStep(trainer, options, { rows, step, epoch });
       if (!Number.isFinite(loss)) throw await blameLoss(options, { loss, rows, step });
       losses[step++] = loss;
@@ -124,6 +134,7 @@ export async function* train(options: RunOptions): AsyncGenerator<TrainingEvent,
     return { networks: networksOf(options.networks, state), temperature, losses };
   } finally {
     await trainer.close();
+    await reader?.close();
   }
 }
 
@@ -166,7 +177,10 @@ function fitBatch(options: RunOptions): { readonly batch: number; readonly warni
   };
 }
 
-async function openFolder(options: RunOptions, batch: number): Promise<CheckpointFolder | undefined> {
+async function openFolder(
+  options: RunOptions,
+  drawn: { readonly batch: number; readonly blocks: BlockShuffle | undefined },
+): Promise<CheckpointFolder | undefined> {
   if (options.checkpoints === undefined) return undefined;
   const { stage, backend, objective, optimizer, rate, epochs, seed, mixup, views, shortBatch, data } = options;
   const networks = Object.entries(options.networks).map(([name, network]) => [
@@ -177,7 +191,7 @@ async function openFolder(options: RunOptions, batch: number): Promise<Checkpoin
   return openCheckpoints(options.checkpoints.folder, {
     stage,
     backend: { id: backend.manifest.id, precision: backend.manifest.precision },
-    batch,
+    ...drawn,
     epochs,
     seed,
     rate,
