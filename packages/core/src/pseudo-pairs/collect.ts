@@ -1,34 +1,46 @@
-import { stat } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Backend, BankRunner } from '../backend.ts';
 import { FreebindError } from '../errors.ts';
 import { createNpy, type NpyTable, openNpy } from '../files/npy.ts';
+import { findParts, keepPiece, missingRanges, partPath, pieceName, takePiece } from '../files/pieces.ts';
 import { tablePath } from '../files/table-name.ts';
-import { normaliseRows } from '../matrix.ts';
-import { random } from '../random.ts';
-import { selectRows, type Table } from '../table.ts';
+import type { Table } from '../table.ts';
 import { paceMeter, type TrainingEvent } from '../training/events.ts';
-import { unitRows } from '../unit-rows.ts';
-import { checkPair, type Party, type SpaceTables, type TupleColumn, tupleColumns } from './tuples.ts';
+import {
+  type Column,
+  columnIdentity,
+  columnsOf,
+  openColumns,
+  type OpenColumn,
+  type PairSources,
+  sourcesOf,
+  TILE,
+  tuplesOf,
+  unitTable,
+} from './columns.ts';
+import type { Party } from './tuples.ts';
 
 /** What to collect pseudo pairs from and where to keep them. */
-export interface CollectOptions {
-  /** Unpaired items: rows of one modality are the same items in both spaces, rows of two modalities need not be related. */
-  readonly unified: SpaceTables;
-  readonly expert: SpaceTables;
-  readonly backend: Backend;
+export interface CollectOptions extends PairSources {
   /** Holds one table folder a source modality. Tables that are there already are kept: the caller answers for their origin. */
   readonly folder: string;
-  /** Source modalities; default all of the unified space's. */
-  readonly sources?: readonly string[];
-  /** τ₁ of aggregation. Default 1/100. */
-  readonly temperature?: number;
-  /** Whether aggregated rows are divided by their norm. Default true. */
-  readonly normalise?: boolean;
-  /** Most items that a memory bank holds, a seeded sample of its collection. Default all. */
-  readonly bank?: number;
-  readonly seed?: number;
+  readonly reuse?: ReuseFolder;
   readonly signal?: AbortSignal;
+}
+
+/** A folder of finished tables, each by what it was made from, and what stands for the content of the tables here. */
+export interface ReuseFolder {
+  readonly folder: string;
+  /** By `SPACE.MODALITY`. */
+  readonly fingerprints: Readonly<Record<string, string>>;
+  /** Other runs may be reading it: parts of a table stay when the whole is there. */
+  readonly shared?: boolean;
+}
+
+/** One of several runs that share work: number `index` of `count`, from 0. */
+export interface Shard {
+  readonly index: number;
+  readonly count: number;
 }
 
 /** Row-aligned tables of one source modality: row i of every table is item i of the source. */
@@ -43,22 +55,13 @@ export interface PseudoPairs {
   readonly close: () => Promise<void>;
 }
 
-/** Temperature of aggregation, τ₁ (FreeBind, section 4.1: 1/100). */
-export const AGGREGATION_TEMPERATURE = 0.01;
-
-/** Queries that are aggregated at once: 16 MiB of float32 at 1024 columns. */
-const TILE = 4096;
-
-interface Column extends TupleColumn {
-  readonly source: string;
-  readonly scoredIn: Party;
-  readonly path: string;
-}
+const STAGE = 'pseudo pairs';
 
 /**
  * Makes a semantically consistent tuple of rows for every source item from unpaired collections (FreeBind, section 3.2), one
  * `.npy` file a column, in tiles: memory does not grow with the number of rows. The source's own rows are not copied. A
- * collection that was interrupted goes on with the first file that is missing.
+ * collection that was interrupted goes on with the first file that is missing. With `reuse`, columns and parts of them that
+ * are there are taken, and new ones are put there.
  *
  * @throws what `checkPair` refuses; FREEBIND_NUMBER_INVALID for rows that are not finite unit rows
  * @throws FREEBIND_ABORTED FREEBIND_WRITE_FAILED FREEBIND_ARGUMENT_INVALID for a source that the unified space lacks
@@ -66,49 +69,28 @@ interface Column extends TupleColumn {
 export async function* collectPseudoPairs(
   options: CollectOptions,
 ): AsyncGenerator<TrainingEvent, PseudoPairs, undefined> {
-  const { unified, expert, folder, backend } = options;
-  checkPair(unified, expert);
-  const parties = { unified, expert };
-  const sources = options.sources ?? Object.keys(unified.tables);
-  const unitTable = (party: Party, modality: string): Table => unitRows(findTable(parties[party], modality));
-  const columnsOf = (source: string): readonly TupleColumn[] =>
-    tupleColumns(Object.keys(unified.tables), Object.keys(expert.tables), source);
-
-  const columns = sources.flatMap((source) =>
-    columnsOf(source).flatMap(({ party, modality, scoredIn }): readonly Column[] => {
-      if (scoredIn === undefined) return [];
-      const path = tablePath(join(folder, encodeURIComponent(source)), parties[party].space, modality);
-      return [{ source, party, modality, scoredIn, path }];
-    }),
-  );
+  const { folder, reuse } = options;
+  const columns = columnsOf(options);
+  const pathOf = ({ source, party, modality }: Column): string =>
+    tablePath(join(folder, encodeURIComponent(source)), options[party].space, modality);
   const missing: Column[] = [];
-  for (const column of columns) if (!(await exists(column.path))) missing.push(column);
-
-  const rowsOf = ({ source }: Column): number => findTable(unified, source).rows;
-  const total = columns.reduce((sum, column) => sum + rowsOf(column), 0);
-  let done = total - missing.reduce((sum, column) => sum + rowsOf(column), 0);
-  const stage = 'pseudo pairs';
-  yield { type: 'stage', stage, done, total };
+  let taken = 0;
+  for (const column of columns) {
+    if (await exists(pathOf(column))) continue;
+    const piece = reuse && pieceOf(options, column, reuse);
+    if (reuse && piece && (await takePiece(reuse.folder, `${piece}.npy`, pathOf(column)))) taken++;
+    else missing.push(column);
+  }
+  const total = rowsIn(columns);
+  let done = total - rowsIn(missing);
+  yield { type: 'stage', stage: STAGE, done, total };
+  if (taken > 0) yield { type: 'reuse', stage: STAGE, what: `${taken} of ${columns.length} tables of pseudo pairs` };
 
   const pace = paceMeter();
-  // One bank serves every source that asks it, so it is opened once.
-  for (const group of groupByBank(missing)) {
-    const [{ modality, party, scoredIn }] = group;
-    const sample = sampleOf(modality, findTable(parties[scoredIn], modality).rows, options);
-    const bankOf = (side: Party): Table =>
-      sample === undefined ? unitTable(side, modality) : selectRows(unitTable(side, modality), sample);
-    const keys = bankOf(scoredIn);
-    const runner = await backend.openBank(party === scoredIn ? { keys } : { keys, values: bankOf(party) });
-    try {
-      for (const column of group) {
-        const queries = unitTable(scoredIn, column.source);
-        for await (const rows of aggregateColumn(column, { options, queries, runner, cols: bankOf(party).cols })) {
-          done += rows;
-          yield { type: 'rows', stage, done, total, ...pace(rows, total - done) };
-        }
-      }
-    } finally {
-      await runner.close();
+  for await (const open of openColumns(options, missing)) {
+    for await (const rows of writeColumn(open, pathOf(open.column), options)) {
+      done += rows;
+      yield { type: 'rows', stage: STAGE, done, total, ...pace(rows, total - done) };
     }
   }
 
@@ -116,17 +98,17 @@ export async function* collectPseudoPairs(
   const close = async (): Promise<void> => void (await Promise.all(opened.map((table) => table.close())));
   try {
     const tuples: Record<string, Tuples> = {};
-    for (const source of sources) {
+    for (const source of sourcesOf(options)) {
       const sides: Record<Party, Record<string, Table>> = { unified: {}, expert: {} };
-      for (const { party, modality, scoredIn } of columnsOf(source)) {
+      for (const { party, modality, scoredIn } of tuplesOf(options, source)) {
         const made = columns.find((c) => c.source === source && c.party === party && c.modality === modality);
-        const table = made === undefined ? undefined : await openNpy(made.path);
+        const table = made === undefined ? undefined : await openNpy(pathOf(made));
         if (table !== undefined) opened.push(table);
-        sides[party][modality] = table ?? unitTable(party, scoredIn === undefined ? source : modality);
+        sides[party][modality] = table ?? unitTable(options, party, scoredIn === undefined ? source : modality);
       }
       tuples[source] = sides;
     }
-    yield { type: 'done', stage, path: folder, ...(missing.length === 0 && { reused: true }) };
+    yield { type: 'done', stage: STAGE, path: folder, ...(missing.length === 0 && { reused: true }) };
     return { tuples, close };
   } catch (error) {
     await close();
@@ -134,36 +116,109 @@ export async function* collectPseudoPairs(
   }
 }
 
-/** Writes one column; yields the numbers of rows that were made. */
-async function* aggregateColumn(
-  { path, source, modality, party }: Column,
-  {
-    options,
-    queries,
-    runner,
-    cols,
-  }: {
-    readonly options: CollectOptions;
-    readonly queries: Table;
-    readonly runner: BankRunner;
-    readonly cols: number;
-  },
+/**
+ * Makes one shard's rows of every column that is not in the reuse folder, and puts them there, for the run that collects them
+ * all. Nothing else is written. Done a second time it does nothing.
+ *
+ * @throws as `collectPseudoPairs`
+ */
+export async function* collectShard(
+  options: PairSources & { readonly reuse: ReuseFolder; readonly shard: Shard; readonly signal?: AbortSignal },
+): AsyncGenerator<TrainingEvent, void, undefined> {
+  const { reuse, shard } = options;
+  const columns = columnsOf(options);
+  const partOf = (column: Column): { readonly start: number; readonly end: number; readonly path: string } => {
+    const { start, end } = shardRows(column.rows, shard);
+    return { start, end, path: partPath(reuse.folder, pieceOf(options, column, reuse), start, end) };
+  };
+  const missing: Column[] = [];
+  for (const column of columns) {
+    const { start, end, path } = partOf(column);
+    const whole = join(reuse.folder, `${pieceOf(options, column, reuse)}.npy`);
+    if (start < end && !(await exists(whole)) && !(await exists(path))) missing.push(column);
+  }
+  const count = (some: readonly Column[]): number =>
+    some.reduce((sum, column) => sum + partOf(column).end - partOf(column).start, 0);
+  const total = count(columns);
+  let done = total - count(missing);
+  yield { type: 'stage', stage: STAGE, done, total };
+  const pace = paceMeter();
+  for await (const open of openColumns(options, missing)) {
+    const { start, end, path } = partOf(open.column);
+    for await (const rows of writeRanges(path, open, [{ start, end }], options)) {
+      done += rows;
+      yield { type: 'rows', stage: STAGE, done, total, ...pace(rows, total - done) };
+    }
+  }
+  yield { type: 'done', stage: STAGE, path: reuse.folder, ...(missing.length === 0 && { reused: true }) };
+}
+
+/** What shards have not made yet: rows of columns, in words. Empty when all is there. */
+export async function missingPairs(options: PairSources & { readonly reuse: ReuseFolder }): Promise<readonly string[]> {
+  const missing: string[] = [];
+  for (const column of columnsOf(options)) {
+    const piece = pieceOf(options, column, options.reuse);
+    if (await exists(join(options.reuse.folder, `${piece}.npy`))) continue;
+    for (const { start, end } of missingRanges(await findParts(options.reuse.folder, piece), column.rows))
+      missing.push(
+        `rows ${start} to ${end} of ${column.rows} of ${column.source} → ${options[column.party].space}'s ${column.modality}`,
+      );
+  }
+  return missing;
+}
+
+/** A shard's rows of `rows`: whole tiles, so that each row is computed in the tile in which one run would compute it. @throws FREEBIND_ARGUMENT_INVALID */
+export function shardRows(rows: number, { index, count }: Shard): { readonly start: number; readonly end: number } {
+  if (!Number.isSafeInteger(count) || count < 1 || !Number.isSafeInteger(index) || index < 0 || index >= count) {
+    throw new FreebindError(
+      'FREEBIND_ARGUMENT_INVALID',
+      `Shard ${index} of ${count} was asked for; shards of n are numbered 0 to n − 1.`,
+    );
+  }
+  const tiles = Math.ceil(rows / TILE);
+  const edge = (i: number): number => Math.min(Math.floor((i * tiles) / count) * TILE, rows);
+  return { start: edge(index), end: edge(index + 1) };
+}
+
+/** Writes a whole column: parts that shards have made are copied, the rest is computed. Yields numbers of rows. */
+async function* writeColumn(
+  open: OpenColumn,
+  path: string,
+  options: CollectOptions,
 ): AsyncGenerator<number, void, undefined> {
-  const { backend, temperature = AGGREGATION_TEMPERATURE, normalise = true } = options;
+  const { rows } = open.column;
+  const { reuse } = options;
+  const piece = reuse && pieceOf(options, open.column, reuse);
+  const parts = reuse && piece ? await findParts(reuse.folder, piece) : [];
+  const ranges = [...parts, ...missingRanges(parts, rows)].sort((a, b) => a.start - b.start);
+  yield* writeRanges(path, open, ranges, options);
+  if (reuse === undefined || piece === undefined) return;
+  await keepPiece(reuse.folder, `${piece}.npy`, path);
+  if (reuse.shared !== true) for (const part of parts) await rm(part.path, { force: true });
+}
+
+/** Writes ranges of rows one below the other: those with a path from there, the others computed. Yields numbers of rows. */
+async function* writeRanges(
+  path: string,
+  { aggregate, cols }: OpenColumn,
+  ranges: readonly { readonly start: number; readonly end: number; readonly path?: string }[],
+  { backend }: Pick<PairSources, 'backend'>,
+): AsyncGenerator<number, void, undefined> {
   const writer = await createNpy(path, { cols, dtype: backend.manifest.precision === 'float64' ? 'f8' : 'f4' });
   try {
-    for (let start = 0; start < queries.rows; start += TILE) {
-      if (options.signal?.aborted === true) {
-        throw new FreebindError(
-          'FREEBIND_ABORTED',
-          `Collecting pseudo pairs was stopped at row ${start} of ${queries.rows} of ${source} → ${options[party].space}'s ${modality}. Finished tables are kept; resume to go on.`,
-          { cause: options.signal.reason },
-        );
+    for (const range of ranges) {
+      const part = range.path === undefined ? undefined : await openNpy(range.path);
+      try {
+        for (let start = range.start; start < range.end; start += TILE) {
+          const end = Math.min(start + TILE, range.end);
+          await writer.append(
+            part === undefined ? await aggregate(start, end) : await part.read(start - range.start, end - range.start),
+          );
+          yield end - start;
+        }
+      } finally {
+        await part?.close();
       }
-      const end = Math.min(start + TILE, queries.rows);
-      const rows = await runner.aggregate(await queries.read(start, end), temperature);
-      await writer.append(normalise ? normaliseRows(rows) : rows);
-      yield end - start;
     }
     await writer.commit();
   } finally {
@@ -171,36 +226,12 @@ async function* aggregateColumn(
   }
 }
 
-function groupByBank(columns: readonly Column[]): readonly (readonly [Column, ...Column[]])[] {
-  const groups = new Map<string, [Column, ...Column[]]>();
-  for (const column of columns) {
-    const key = `${column.scoredIn} ${column.party} ${column.modality}`;
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [column]);
-    else group.push(column);
-  }
-  return [...groups.values()];
+function pieceOf(from: PairSources, column: Column, reuse: ReuseFolder): string {
+  return pieceName(columnIdentity(from, column, reuse.fingerprints));
 }
 
-/** Rows of a bank, in their own order, or undefined for all. One sample a modality, whichever space it is seen in. */
-function sampleOf(modality: string, rows: number, { bank, seed = 0 }: CollectOptions): Int32Array | undefined {
-  if (bank === undefined || bank >= rows) return undefined;
-  if (!Number.isSafeInteger(bank) || bank < 1) {
-    throw new FreebindError(
-      'FREEBIND_ARGUMENT_INVALID',
-      `A memory bank of ${bank} items was asked for; it needs a whole number of at least 1.`,
-    );
-  }
-  return random(seed, 'bank', modality).permutation(rows).slice(0, bank).sort();
-}
-
-function findTable({ space, tables }: SpaceTables, modality: string): Table {
-  const table = Object.hasOwn(tables, modality) ? tables[modality] : undefined;
-  if (table !== undefined) return table;
-  throw new FreebindError(
-    'FREEBIND_ARGUMENT_INVALID',
-    `"${space}" has no table of ${modality}; it has ${Object.keys(tables).join(', ')}.`,
-  );
+function rowsIn(columns: readonly Column[]): number {
+  return columns.reduce((sum, { rows }) => sum + rows, 0);
 }
 
 async function exists(path: string): Promise<boolean> {

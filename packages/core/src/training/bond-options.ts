@@ -2,7 +2,7 @@ import type { Optimizer } from '../backend.ts';
 import type { BondManifest } from '../bond.ts';
 import { FreebindError } from '../errors.ts';
 import { PROJECTOR_HIDDEN } from '../projector.ts';
-import { AGGREGATION_TEMPERATURE } from '../pseudo-pairs/collect.ts';
+import { AGGREGATION_TEMPERATURE } from '../pseudo-pairs/columns.ts';
 import { type SourceSubset, sourceSubsets } from '../pseudo-pairs/source-subsets.ts';
 
 /** How a bond is trained: plain data, written into the bond. Every default is FreeBind's (paper, section 4.1) or a choice said to be one. */

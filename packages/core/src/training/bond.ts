@@ -1,11 +1,12 @@
 import { join, resolve } from 'node:path';
 import type { Backend } from '../backend.ts';
-import type { BondData, BondEnd, BondManifest } from '../bond.ts';
+import type { BondEnd, BondManifest } from '../bond.ts';
 import { readBond, writeBond } from '../files/bond-folder.ts';
 import { fingerprint } from '../files/fingerprint.ts';
 import { checkFolderFree } from '../files/network-folder.ts';
 import type { Provenance } from '../files/provenance.ts';
-import { collectPseudoPairs } from '../pseudo-pairs/collect.ts';
+import { pieceName } from '../files/pieces.ts';
+import { type CollectOptions, collectPseudoPairs, type PseudoPairs } from '../pseudo-pairs/collect.ts';
 import type { Network } from '../network.ts';
 import type { SourceSubset } from '../pseudo-pairs/source-subsets.ts';
 import { checkPair, shapeOf, type SpaceTables } from '../pseudo-pairs/tuples.ts';
@@ -34,6 +35,8 @@ export interface TrainBondOptions {
   readonly resume?: boolean;
   /** Replace another bond, or unfinished work on one, that is there. Default false. */
   readonly replace?: boolean;
+  /** A folder of finished pieces by content: tables of pseudo pairs and heads that are there are taken, new ones put there. */
+  readonly reuse?: string;
   readonly signal?: AbortSignal;
   /** Makes the tables' rows, if they are still to be made; called before they are read and only if the bond is not there yet. */
   readonly prepare?: () => AsyncGenerator<TrainingEvent, void, undefined>;
@@ -57,76 +60,154 @@ export interface TrainedBond {
  * @throws FREEBIND_CHECKPOINT_INVALID FREEBIND_TRAINING_DIVERGED FREEBIND_ABORTED FREEBIND_WRITE_FAILED
  */
 export async function* trainBond(options: TrainBondOptions): AsyncGenerator<TrainingEvent, TrainedBond, undefined> {
-  const { kind, unified, expert, backend, out } = options;
-  const training: BondTraining = { ...BOND_TRAINING, ...options.training };
-  checkPair(unified, expert);
-  const id = options.id ?? bondId(kind, unified.space, expert.space);
-  const heads = headsOf(training, Object.keys(unified.tables));
-  const manifest = manifestOf({ ...options, id }, heads);
-  for (const head of heads) pairsOf(options, training.pairs, head);
-
-  const provenance: Provenance = {
-    options: plain({ kind, ...training, optimizer: ADAM }),
-    seed: training.seed,
-    backend: plain(backend.manifest),
-    data: await fingerprints(unified, expert),
-  };
-  const made = { manifest, options: provenance.options, data: provenance.data };
-  const there = await readFinished(out, readBond, options.replace);
-  const found = there && {
-    manifest: there.bond.manifest,
-    options: there.provenance.options,
-    data: there.provenance.data,
-  };
+  const { out, replace = false } = options;
+  const plan = await planBond(options);
+  const { id, manifest, provenance, made } = plan;
   const workPath = `${resolve(out)}.training`;
-  if (isFinished(out, found, made, options.replace)) {
+  if (await isThere(out, made, replace)) {
     await discardWorkFolder(workPath);
     yield { type: 'done', stage: id, path: out, reused: true };
     return { path: out, manifest, reused: true };
   }
   await checkFolderFree(out, 'bond', options);
 
-  const { id: backendId, precision } = backend.manifest;
-  const identity = { ...made, backend: { id: backendId, precision } };
-  const work = await openWorkFolder(workPath, identity, options);
+  const work = await openWorkFolder(workPath, { ...made, backend: plan.backend }, options);
   try {
     if (options.prepare !== undefined) yield* options.prepare();
-    const pairs = yield* renameStage(
-      `${id}: pseudo pairs`,
-      collectPseudoPairs({
-        unified,
-        expert,
-        backend,
-        folder: join(work.path, 'pairs'),
-        sources: [...new Set(heads.flatMap(({ sources }) => sources))],
-        temperature: training.aggregationTemperature,
-        normalise: training.normalise,
-        seed: training.seed,
-        ...(training.bank !== undefined && { bank: training.bank }),
-        ...(options.signal !== undefined && { signal: options.signal }),
-      }),
-    );
+    const pairs = yield* renameStage(`${id}: pseudo pairs`, collectPseudoPairs(pairSources(options, plan, work)));
     const networks: Record<string, Network> = {};
     const lossCurve: Record<string, readonly number[]> = {};
     try {
-      for (const [i, head] of heads.entries()) {
-        const stage = `${id}: head ${i + 1} of ${heads.length}, ${head.name}`;
-        const folder = join(work.path, 'heads', encodeURIComponent(head.name));
-        const trained = yield* renameStage(stage, trainHead({ ...options, training, head, pairs, folder }));
+      for (const head of plan.heads) {
+        const trained = yield* trainOrTakeHead(options, plan, { head, pairs, work });
         networks[head.name] = trained.network;
         lossCurve[head.name] = trained.losses;
       }
     } finally {
       await pairs.close();
     }
-    const bond: BondData = { manifest, networks };
-    await writeBond(out, bond, { ...provenance, lossCurve }, { replace: options.replace ?? false });
+    await writeBond(out, { manifest, networks }, { ...provenance, lossCurve }, { replace });
     await work.remove();
   } finally {
     await work.release();
   }
   yield { type: 'done', stage: id, path: out };
   return { path: out, manifest, reused: false };
+}
+
+/** Whether the bond is at `out`. @throws FREEBIND_OUTPUT_EXISTS when another is, unless `replace` */
+export async function isThere(out: string, made: BondPlan['made'], replace: boolean): Promise<boolean> {
+  const there = await readFinished(out, readBond, replace);
+  const found = there && {
+    manifest: there.bond.manifest,
+    options: there.provenance.options,
+    data: there.provenance.data,
+  };
+  return isFinished(out, found, made, replace);
+}
+
+/** Everything about a bond that is known before its first pair. */
+export interface BondPlan {
+  readonly id: string;
+  readonly training: BondTraining;
+  readonly heads: readonly SourceSubset[];
+  readonly manifest: BondManifest;
+  readonly provenance: Provenance & { readonly data: Readonly<Record<string, string>> };
+  /** What tells this bond from another. */
+  readonly made: { readonly manifest: BondManifest; readonly options: unknown; readonly data: unknown };
+  readonly backend: { readonly id: string; readonly precision: string };
+}
+
+/** Checks what a bond is to be made of. @throws whatever of `trainBond` is refused before any work */
+export async function planBond(options: TrainBondOptions): Promise<BondPlan> {
+  const { kind, unified, expert, backend } = options;
+  const training: BondTraining = { ...BOND_TRAINING, ...options.training };
+  checkPair(unified, expert);
+  const id = options.id ?? bondId(kind, unified.space, expert.space);
+  const heads = headsOf(training, Object.keys(unified.tables));
+  const manifest = manifestOf({ ...options, id }, heads);
+  for (const head of heads) pairsOf(options, training.pairs, head);
+  const provenance = {
+    options: plain({ kind, ...training, optimizer: ADAM }),
+    seed: training.seed,
+    backend: plain(backend.manifest),
+    data: await fingerprints(unified, expert),
+  };
+  const made = { manifest, options: provenance.options, data: provenance.data };
+  const { id: backendId, precision } = backend.manifest;
+  return { id, training, heads, manifest, provenance, made, backend: { id: backendId, precision } };
+}
+
+/** What a bond's pseudo pairs are collected from, into its work folder. */
+export function pairSources(
+  { unified, expert, backend, reuse, signal }: TrainBondOptions,
+  { training, heads, provenance }: BondPlan,
+  work: { readonly path: string },
+): CollectOptions {
+  return {
+    unified,
+    expert,
+    backend,
+    folder: join(work.path, 'pairs'),
+    sources: [...new Set(heads.flatMap(({ sources }) => sources))],
+    temperature: training.aggregationTemperature,
+    normalise: training.normalise,
+    seed: training.seed,
+    ...(training.bank !== undefined && { bank: training.bank }),
+    ...(reuse !== undefined && { reuse: { folder: reuse, fingerprints: provenance.data } }),
+    ...(signal !== undefined && { signal }),
+  };
+}
+
+/** A trained head: its network, and its losses in nats. */
+interface TrainedHead {
+  readonly network: Network;
+  readonly losses: readonly number[];
+}
+
+/** Trains one head of a bond, or takes it from the reuse folder; a new one is put there. */
+export async function* trainOrTakeHead(
+  options: TrainBondOptions,
+  plan: BondPlan,
+  at: { readonly head: SourceSubset; readonly pairs: PseudoPairs; readonly work: { readonly path: string } },
+): AsyncGenerator<TrainingEvent, TrainedHead, undefined> {
+  const { head, pairs, work } = at;
+  const { id, training, heads } = plan;
+  const stage = `${id}: head ${heads.indexOf(head) + 1} of ${heads.length}, ${head.name}`;
+  const piece = options.reuse === undefined ? undefined : join(options.reuse, headPiece(plan, head));
+  const there = piece === undefined ? undefined : await readFinished(piece, readBond);
+  const [network, losses] = [there?.bond.networks[head.name], there?.provenance.lossCurve?.[head.name]];
+  if (network !== undefined && losses !== undefined) {
+    yield { type: 'reuse', stage, what: 'the trained head' };
+    return { network, losses };
+  }
+  const folder = join(work.path, 'heads', encodeURIComponent(head.name));
+  const trained = yield* renameStage(stage, trainHead({ ...options, training, head, pairs, folder }));
+  if (piece !== undefined) {
+    // A bond of this one head, so that a piece is read as any bond is.
+    const manifest = { ...plan.manifest, heads: [head.name] };
+    const provenance = { ...plan.provenance, lossCurve: { [head.name]: trained.losses } };
+    await writeBond(piece, { manifest, networks: { [head.name]: trained.network } }, provenance, { replace: true });
+  }
+  return trained;
+}
+
+/** Name of a head among finished pieces. Which other heads its bond has makes no difference to it. */
+export function headPiece(
+  { training, manifest, provenance, backend }: BondPlan,
+  { name, sources }: SourceSubset,
+): string {
+  const { heads: _heads, ...options } = training;
+  const { kind, from, into, shared } = manifest;
+  return pieceName({
+    kind: 'head',
+    name,
+    sources,
+    bond: { kind, from, into, shared },
+    options,
+    data: provenance.data,
+    backend,
+  });
 }
 
 function manifestOf(options: TrainBondOptions & { readonly id: string }, heads: readonly SourceSubset[]): BondManifest {

@@ -6,6 +6,7 @@ import { composeTables, shapesOf, type Tables } from '../compose-tables.ts';
 import { openComposition } from '../composition.ts';
 import { FreebindError } from '../errors.ts';
 import { createNpy, openNpy } from '../files/npy.ts';
+import { keepPiece, pieceName, takePiece } from '../files/pieces.ts';
 import { tablePath } from '../files/table-name.ts';
 import type { SpaceTables } from '../pseudo-pairs/tuples.ts';
 import type { Factors, Recipe } from '../recipe.ts';
@@ -37,6 +38,8 @@ export interface ComposedFrom {
   readonly backend: Backend;
   /** Folder for the files. */
   readonly folder: string;
+  /** A folder of finished pieces by content, from which tables are taken and to which new ones go. */
+  readonly reuse?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -83,7 +86,7 @@ export function composeLater(from: ComposedFrom): ComposedTables {
     prepare: async function* () {
       if (work !== undefined) return;
       work = await openWorkFolder(folder, identity, { replace: true });
-      yield* composeMissing(from, factors, shape.modalities);
+      yield* composeMissing(from, { factors, modalities: shape.modalities, identity });
       for (const modality of shape.modalities)
         opened.set(modality, await openNpy(tablePath(folder, shape.id, modality)));
     },
@@ -98,18 +101,28 @@ export function composeLater(from: ComposedFrom): ComposedTables {
 }
 
 async function* composeMissing(
-  { recipe, steps, tables, bonds, backend, folder, signal, plan }: ComposedFrom,
-  factors: readonly Factors[],
-  modalities: readonly string[],
+  { recipe, steps, tables, bonds, backend, folder, reuse, signal, plan }: ComposedFrom,
+  made: { readonly factors: readonly Factors[]; readonly modalities: readonly string[]; readonly identity: unknown },
 ): AsyncGenerator<TrainingEvent, void, undefined> {
+  const { factors, modalities } = made;
   const space = plan.spaces[steps]?.id ?? '';
+  const { id, precision } = backend.manifest;
+  const pieceOf = (modality: string): string =>
+    `${pieceName({ kind: 'table', of: made.identity, modality, backend: { id, precision } })}.npy`;
   const missing: string[] = [];
-  for (const modality of modalities) if (!(await exists(tablePath(folder, space, modality)))) missing.push(modality);
+  let taken = 0;
+  for (const modality of modalities) {
+    const path = tablePath(folder, space, modality);
+    if (await exists(path)) continue;
+    if (reuse !== undefined && (await takePiece(reuse, pieceOf(modality), path))) taken++;
+    else missing.push(modality);
+  }
   const stage = `${space}: tables`;
   const count = (names: readonly string[]): number => names.reduce((sum, name) => sum + rowsOf(tables, name), 0);
   const total = count(modalities);
   let done = total - count(missing);
   yield { type: 'stage', stage, done, total };
+  if (taken > 0) yield { type: 'reuse', stage, what: `${taken} of ${modalities.length} tables` };
 
   const composition = await openComposition({
     recipe: { ...recipe, steps: recipe.steps.slice(0, steps) },
@@ -136,6 +149,7 @@ async function* composeMissing(
           yield { type: 'rows', stage, done, total, ...pace(rows.rows, total - done) };
         }
         await writer.commit();
+        if (reuse !== undefined) await keepPiece(reuse, pieceOf(modality), tablePath(folder, space, modality));
       } finally {
         await writer.discard();
       }

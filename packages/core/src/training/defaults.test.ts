@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { adapter } from '../adapter.ts';
 import { FUSE_TRAINING } from '../fusemix/fuse-options.ts';
 import { projector } from '../projector.ts';
-import { AGGREGATION_TEMPERATURE } from '../pseudo-pairs/collect.ts';
+import { AGGREGATION_TEMPERATURE } from '../pseudo-pairs/columns.ts';
 import { ADAM, BOND_TRAINING } from './bond-options.ts';
 
 // The numbers of the papers (docs: the method), written out once more: a default that moves by accident fails here.

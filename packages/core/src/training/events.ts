@@ -14,6 +14,8 @@ export type TrainingEvent =
       readonly loss: number;
       readonly temperature: number;
     })
+  /** Work of earlier runs that this one takes as it is: `what`, in words. */
+  | { readonly type: 'reuse'; readonly stage: string; readonly what: string }
   | { readonly type: 'checkpoint'; readonly stage: string; readonly step: number; readonly path: string }
   | { readonly type: 'warning'; readonly stage: string; readonly message: string }
   /** A part is finished; `path` is what it wrote, `reused` says that it had been there before. */

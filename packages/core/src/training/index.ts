@@ -1,13 +1,18 @@
 export {
   collectPseudoPairs,
   type CollectOptions,
-  AGGREGATION_TEMPERATURE,
+  collectShard,
+  missingPairs,
   type PseudoPairs,
+  type ReuseFolder,
+  type Shard,
   type Tuples,
 } from '../pseudo-pairs/collect.ts';
+export { AGGREGATION_TEMPERATURE, type PairSources } from '../pseudo-pairs/columns.ts';
 export { type SourceSubset, sourceSubsets } from '../pseudo-pairs/source-subsets.ts';
 export { type Party, type SpaceTables, type TupleColumn, tupleColumns } from '../pseudo-pairs/tuples.ts';
 export { trainBond, type TrainBondOptions, type TrainedBond } from './bond.ts';
+export { type BondShardOptions, trainBondShard } from './bond-shard.ts';
 export { ADAM, BOND_TRAINING, bondId, type BondTraining } from './bond-options.ts';
 export type { Pace, TrainingEvent } from './events.ts';
 export { type CheckpointOptions, type RunOptions, train, type Trained } from './run.ts';
@@ -18,5 +23,12 @@ export { FUSE_TRAINING, type FuseTraining } from '../fusemix/fuse-options.ts';
 export { fitLatents, type LatentPreparation } from '../fusemix/latents.ts';
 export { diverseSubset, uniformSubset } from '../fusemix/subset.ts';
 export type { Views } from '../fusemix/views.ts';
-export { trainRecipe, type TrainRecipeOptions, type TrainedRecipe, type RowsByModality } from './recipe.ts';
+export {
+  type RecipeShardOptions,
+  type RowsByModality,
+  type TrainedRecipe,
+  trainRecipe,
+  type TrainRecipeOptions,
+  trainRecipeShard,
+} from './recipe.ts';
 export { type PlannedBond, planTraining, type TrainingPlan } from './training-plan.ts';

@@ -1,21 +1,24 @@
 import { join } from 'node:path';
 import type { Backend } from '../backend.ts';
+import type { BondData } from '../bond.ts';
 import type { Tables } from '../compose-tables.ts';
 import { FreebindError } from '../errors.ts';
 import type { FactorChoice } from '../factors.ts';
 import { readBond } from '../files/bond-folder.ts';
 import { fingerprint } from '../files/fingerprint.ts';
+import type { Shard } from '../pseudo-pairs/collect.ts';
 import type { SpaceTables } from '../pseudo-pairs/tuples.ts';
 import { spaceIdOf } from '../recipe-text.ts';
 import type { Recipe } from '../recipe.ts';
 import { selectRows } from '../table.ts';
 import { unitRows } from '../unit-rows.ts';
 import { BOND_TRAINING, type BondTraining, folderName } from './bond-options.ts';
-import { trainBond, type TrainedBond } from './bond.ts';
+import { trainBond, type TrainBondOptions, type TrainedBond } from './bond.ts';
+import { type BondShardOptions, trainBondShard } from './bond-shard.ts';
 import { composeLater, type ComposedTables } from './composed-tables.ts';
 import type { TrainingEvent } from './events.ts';
 import type { CheckpointOptions } from './run.ts';
-import { planTraining } from './training-plan.ts';
+import { type PlannedBond, planTraining, type TrainingPlan } from './training-plan.ts';
 
 /** Row numbers, by modality: the items of each that may be seen. A modality that is not named is used whole. */
 export type RowsByModality = Readonly<Record<string, ArrayLike<number>>>;
@@ -33,9 +36,22 @@ export interface TrainRecipeOptions {
   readonly factors?: FactorChoice;
   readonly training?: Partial<BondTraining>;
   readonly checkpoints?: Omit<CheckpointOptions, 'folder'>;
+  /**
+   * A folder of finished pieces, each by what it was made from: tables of pseudo pairs and of bound spaces, and heads, are
+   * taken from there and put there. An expert that is added, or a run with other epochs, computes only what is new.
+   */
+  readonly reuse?: string;
   readonly resume?: boolean;
   readonly replace?: boolean;
   readonly signal?: AbortSignal;
+}
+
+/** One run's share of a recipe's training: of one bond, by default its only one. */
+export interface RecipeShardOptions extends TrainRecipeOptions {
+  readonly shard: Shard;
+  readonly part: BondShardOptions['part'];
+  readonly bond?: string;
+  readonly reuse: string;
 }
 
 /** The bonds of a recipe, in its order, and the space that they make. */
@@ -53,7 +69,75 @@ export interface TrainedRecipe {
 export async function* trainRecipe(
   options: TrainRecipeOptions,
 ): AsyncGenerator<TrainingEvent, TrainedRecipe, undefined> {
-  const { recipe, factors, backend, signal } = options;
+  const { recipe } = options;
+  const job = await openJob(options);
+  const trained: TrainedBond[] = [];
+  let composed: ComposedTables | undefined;
+  try {
+    for (const steps of recipe.steps.keys()) {
+      const unified = composed ?? job.tablesOf(recipe.base);
+      for (const planned of job.plan.bonds)
+        if (planned.step === steps) trained.push(yield* trainBond(bondOptions(options, job, planned, unified)));
+      await composed?.close({ keep: false });
+      composed = undefined;
+      if (steps + 1 === recipe.steps.length) break;
+      composed = composeAfter(options, job, { steps: steps + 1, bonds: await readBonds(trained), suffix: 'composed' });
+    }
+  } finally {
+    // Only a run that did not come to its end still has it.
+    await composed?.close({ keep: true });
+  }
+  return { space: spaceIdOf(recipe), bonds: trained };
+}
+
+/**
+ * Does one shard of one bond of a recipe (see `trainBondShard`). The bonds of the steps before have to be there; their bound
+ * space's tables are composed by whichever shard comes first, or by each for itself.
+ *
+ * @throws FREEBIND_BOND_UNKNOWN for a bond that the recipe does not have, and as `trainRecipe`
+ */
+export async function* trainRecipeShard(options: RecipeShardOptions): AsyncGenerator<TrainingEvent, void, undefined> {
+  const { recipe, shard } = options;
+  const job = await openJob(options);
+  const { bonds } = job.plan;
+  const planned =
+    options.bond === undefined && bonds.length > 1 ? undefined : bonds.find(({ id }) => id === (options.bond ?? id));
+  if (planned === undefined) {
+    throw new FreebindError(
+      'FREEBIND_BOND_UNKNOWN',
+      `${options.bond === undefined ? 'A shard is of one bond, but none was named' : `The recipe has no bond "${options.bond}"`}; name one of ${bonds.map(({ id }) => id).join(', ')} (\`--bond\`).`,
+    );
+  }
+  const { step } = planned;
+  const before = bonds.filter((other) => other.step < step).map(({ out }) => ({ path: out }));
+  const composed =
+    step === 0
+      ? undefined
+      : composeAfter(options, job, {
+          steps: step,
+          bonds: await readBonds(before),
+          suffix: `composed.shard-${shard.index}-of-${shard.count}`,
+        });
+  try {
+    const bond = bondOptions(options, job, planned, composed ?? job.tablesOf(recipe.base));
+    const { part, reuse } = options;
+    yield* trainBondShard({ ...bond, shard, part, reuse });
+  } finally {
+    await composed?.close({ keep: false });
+  }
+}
+
+/** What a recipe's training is made of, checked. */
+interface RecipeJob {
+  readonly tables: Tables;
+  readonly training: BondTraining;
+  readonly plan: TrainingPlan;
+  readonly fingerprints: Readonly<Record<string, string>>;
+  readonly tablesOf: (space: string) => SpaceTables;
+}
+
+async function openJob(options: TrainRecipeOptions): Promise<RecipeJob> {
+  const { recipe, factors } = options;
   const tables = chooseRows(options.tables, options.rows);
   const training = { ...BOND_TRAINING, ...options.training };
   // Everything that can be refused without reading rows is refused before the first bond.
@@ -64,39 +148,32 @@ export async function* trainRecipe(
     tables: Object.fromEntries(tables.modalities(space).map((m) => [m, tables.table(space, m)])),
     fingerprints: Object.fromEntries(tables.modalities(space).map((m) => [m, fingerprints[`${space}.${m}`] ?? ''])),
   });
+  return { tables, training, plan, fingerprints, tablesOf };
+}
 
-  const trained: TrainedBond[] = [];
-  let composed: ComposedTables | undefined;
-  try {
-    for (const steps of recipe.steps.keys()) {
-      const unified = composed ?? tablesOf(recipe.base);
-      for (const { step, kind, expert, id, out } of plan.bonds) {
-        if (step !== steps) continue;
-        const bond = { ...options, kind, unified, expert: tablesOf(expert.id), id, out, training };
-        trained.push(yield* trainBond({ ...bond, ...(composed !== undefined && { prepare: composed.prepare }) }));
-      }
-      await composed?.close({ keep: false });
-      composed = undefined;
-      if (steps + 1 === recipe.steps.length) break;
-      const bonds = await Promise.all(trained.map(async ({ path }) => (await readBond(path)).bond));
-      const folder = join(options.bonds, `${folderName(spaceIdOf(recipe, steps + 1))}.composed`);
-      composed = composeLater({
-        recipe,
-        plan,
-        steps: steps + 1,
-        tables,
-        members: fingerprints,
-        bonds,
-        backend,
-        folder,
-        signal,
-      });
-    }
-  } finally {
-    // Only a run that did not come to its end still has it.
-    await composed?.close({ keep: true });
-  }
-  return { space: spaceIdOf(recipe), bonds: trained };
+function bondOptions(
+  options: TrainRecipeOptions,
+  { training, tablesOf }: RecipeJob,
+  { id, kind, expert, out }: PlannedBond,
+  unified: SpaceTables | ComposedTables,
+): TrainBondOptions {
+  const prepare = 'prepare' in unified ? { prepare: unified.prepare } : {};
+  return { ...options, kind, unified, expert: tablesOf(expert.id), id, out, training, ...prepare };
+}
+
+/** The tables of the bound space after `steps` steps, made when they are needed. */
+function composeAfter(
+  { recipe, backend, reuse, signal, bonds: into }: TrainRecipeOptions,
+  { plan, tables, fingerprints }: RecipeJob,
+  at: { readonly steps: number; readonly bonds: readonly BondData[]; readonly suffix: string },
+): ComposedTables {
+  const { steps, bonds, suffix } = at;
+  const folder = join(into, `${folderName(spaceIdOf(recipe, steps))}.${suffix}`);
+  return composeLater({ recipe, plan, steps, tables, members: fingerprints, bonds, backend, folder, reuse, signal });
+}
+
+async function readBonds(found: readonly { readonly path: string }[]): Promise<readonly BondData[]> {
+  return Promise.all(found.map(async ({ path }) => (await readBond(path)).bond));
 }
 
 /** The same tables with only some rows of each modality. @throws FREEBIND_ARGUMENT_INVALID for rows that are not there */

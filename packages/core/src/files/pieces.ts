@@ -1,0 +1,117 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { link, mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { writeFileAtomic } from './atomic.ts';
+import { errnoOf } from './ranged-file.ts';
+import { writeError } from './write-error.ts';
+
+/** Name of a finished piece of work in a folder of pieces: what it was made from, as plain data, decides it. */
+export function pieceName(identity: unknown): string {
+  return createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 40);
+}
+
+/** Gives the piece's file the name `to` as well, if it is there; the two are one file where the disk can. @throws FREEBIND_WRITE_FAILED */
+export async function takePiece(folder: string, file: string, to: string): Promise<boolean> {
+  try {
+    await mkdir(dirname(to), { recursive: true });
+    await linkOrCopy(join(folder, file), to);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return false;
+    throw writeError(to, error);
+  }
+}
+
+/** Keeps a finished file as a piece. Quiet when it is there already: equal names have equal bytes. @throws FREEBIND_WRITE_FAILED */
+export async function keepPiece(folder: string, file: string, from: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true });
+    await linkOrCopy(from, join(folder, file));
+  } catch (error) {
+    throw writeError(join(folder, file), error);
+  }
+}
+
+/** Rows `start` to `end` of a table that several runs make, each its part. */
+export interface TablePart {
+  readonly start: number;
+  readonly end: number;
+  readonly path: string;
+}
+
+/** Path of a part of the table `piece`. */
+export function partPath(folder: string, piece: string, start: number, end: number): string {
+  return join(folder, `${piece}.rows-${start}-${end}.npy`);
+}
+
+/** The parts of a table that are there, by where they begin; of two that overlap, the one that begins first. */
+export async function findParts(folder: string, piece: string): Promise<readonly TablePart[]> {
+  const names = await readdir(folder).catch((): string[] => []);
+  const parts = names
+    .flatMap((name): readonly TablePart[] => {
+      const [, own, start, end] = /^(.+)\.rows-(\d+)-(\d+)\.npy$/.exec(name) ?? [];
+      return own === piece ? [{ start: Number(start), end: Number(end), path: join(folder, name) }] : [];
+    })
+    .sort((a, b) => a.start - b.start || b.end - a.end);
+  const apart: TablePart[] = [];
+  for (const part of parts) if (part.start >= (apart.at(-1)?.end ?? 0)) apart.push(part);
+  return apart;
+}
+
+/** The rows from 0 to `rows` that no part has, as ranges. */
+export function missingRanges(
+  parts: readonly TablePart[],
+  rows: number,
+): readonly { readonly start: number; readonly end: number }[] {
+  const missing: { start: number; end: number }[] = [];
+  let start = 0;
+  for (const part of parts) {
+    if (part.start > start) missing.push({ start, end: part.start });
+    start = part.end;
+  }
+  if (start < rows) missing.push({ start, end: rows });
+  return missing;
+}
+
+/** Removes the oldest pieces until those that are left take at most `bytes`. Files that are in use elsewhere by another name stay there. */
+export async function prunePieces(folder: string, bytes: number): Promise<void> {
+  const names = await readdir(folder).catch((): string[] => []);
+  const pieces = await Promise.all(
+    names.map(async (name) => {
+      const path = join(folder, name);
+      const stats = await stat(path).catch(() => undefined);
+      return {
+        path,
+        changed: stats?.mtimeMs ?? 0,
+        size: stats?.isDirectory() === true ? await sizeOf(path) : (stats?.size ?? 0),
+      };
+    }),
+  );
+  let left = pieces.reduce((sum, { size }) => sum + size, 0);
+  for (const { path, size } of pieces.sort((a, b) => a.changed - b.changed)) {
+    if (left <= bytes) return;
+    await rm(path, { recursive: true, force: true });
+    left -= size;
+  }
+}
+
+async function sizeOf(folder: string): Promise<number> {
+  const names = await readdir(folder).catch((): string[] => []);
+  const sizes = await Promise.all(
+    names.map(async (name) => (await stat(join(folder, name)).catch(() => undefined))?.size ?? 0),
+  );
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+async function linkOrCopy(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to);
+  } catch (error) {
+    const code = errnoOf(error);
+    if (code === 'EEXIST') return;
+    if (code === 'ENOENT') throw error;
+    // Two disks, or one that has no links.
+    await writeFileAtomic(to, createReadStream(from));
+  }
+}

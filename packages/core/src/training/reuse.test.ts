@@ -1,0 +1,132 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ReferenceBackend } from '@freebind/backend-reference';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { toySpace } from '../../test/toy-bond.ts';
+import type { Tables } from '../compose-tables.ts';
+import { fingerprint } from '../files/fingerprint.ts';
+import { recipe } from '../recipe.ts';
+import type { TrainingEvent } from './events.ts';
+import { trainRecipe, type TrainRecipeOptions, trainRecipeShard } from './recipe.ts';
+
+let folder: string;
+beforeEach(async () => void (folder = await mkdtemp(join(tmpdir(), 'freebind-reuse-'))));
+afterEach(async () => rm(folder, { recursive: true, force: true }));
+
+// More than one tile of audio, so that of three shards two have rows and one has none.
+const rows = { audio: 4100, image: 36, text: 44 };
+const spaces = [
+  toySpace('u', 6, rows),
+  toySpace('vt', 5, { image: 36, text: 44 }),
+  toySpace('at', 4, { audio: 4100, text: 44 }),
+  toySpace('at2', 7, { audio: 4100, text: 44 }),
+];
+const tables: Tables = {
+  spaces: spaces.map(({ space }) => space),
+  modalities: (id) => Object.keys(spaces.find(({ space }) => space === id)?.tables ?? {}),
+  table: (id, modality) => {
+    const table = spaces.find(({ space }) => space === id)?.tables[modality];
+    if (table === undefined) throw new Error(`no ${id}.${modality}`);
+    return table;
+  },
+};
+
+function options(text: string, at: string, epochs = 1): TrainRecipeOptions & { readonly reuse: string } {
+  return {
+    recipe: recipe(text),
+    tables,
+    bonds: join(folder, at),
+    backend: new ReferenceBackend(),
+    training: {
+      heads: ['mix', 'A', 'TV'],
+      batch: 40,
+      hidden: 6,
+      temperature: 0.1,
+      epochs: { displacement: epochs, combination: epochs },
+      aggregationTemperature: 0.05,
+    },
+    reuse: join(folder, at, '.reuse'),
+  };
+}
+
+async function events(run: AsyncGenerator<TrainingEvent, unknown, undefined>): Promise<readonly TrainingEvent[]> {
+  const all: TrainingEvent[] = [];
+  for await (const event of run) all.push(event);
+  return all;
+}
+
+/** What was taken, and whether anything was computed. */
+function told(all: readonly TrainingEvent[]): readonly string[] {
+  return all.flatMap((event) => (event.type === 'reuse' ? [`${event.stage}: ${event.what}`] : []));
+}
+const stepped = (all: readonly TrainingEvent[]): readonly string[] => [
+  ...new Set(all.flatMap((event) => (event.type === 'step' ? [event.stage] : []))),
+];
+
+/** The bytes of a bonds folder without its reuse folder. */
+async function bytesOf(at: string): Promise<Readonly<Record<string, string>>> {
+  const found: Record<string, string> = {};
+  for (const bond of (await readdir(join(folder, at))).filter((name) => name !== '.reuse').sort())
+    for (const file of await readdir(join(folder, at, bond)))
+      found[`${bond}/${file}`] = await fingerprint(join(folder, at, bond, file));
+  return found;
+}
+
+test('an expert that is added computes only what is new, and says what it took', async () => {
+  await events(trainRecipe(options('u + c(at)', 'bonds')));
+  const added = await events(trainRecipe(options('u + c(at, at2)', 'bonds')));
+  // Of the columns of at2, those that u alone decides were made for at: audio → image, text; image → audio, text; text → audio, image.
+  expect(told(added)).toEqual(['u-c-at2: pseudo pairs: 6 of 10 tables of pseudo pairs']);
+  expect(added.filter((event) => event.type === 'done' && event.reused === true)).toMatchObject([{ stage: 'u-c-at' }]);
+  expect(new Set(stepped(added).map((stage) => stage.split(':')[0]))).toEqual(new Set(['u-c-at2']));
+});
+
+test('another number of epochs takes the pseudo pairs, and another choice of heads takes the heads', async () => {
+  await events(trainRecipe(options('u + c(at)', 'bonds')));
+  const epochs = await events(trainRecipe({ ...options('u + c(at)', 'bonds', 2), replace: true }));
+  expect(told(epochs)).toEqual(['u-c-at: pseudo pairs: 10 of 10 tables of pseudo pairs']);
+  expect(stepped(epochs)).toHaveLength(3);
+  const { training, ...rest } = options('u + c(at)', 'bonds');
+  const fewer = await events(trainRecipe({ ...rest, training: { ...training, heads: ['A'] }, replace: true }));
+  expect(told(fewer)).toContain('u-c-at: head 1 of 1, A: the trained head');
+  expect(stepped(fewer)).toEqual([]);
+});
+
+test('shards of pseudo pairs and heads, in any order and repeated, make the bytes of one run', async () => {
+  const text = 'u + d(vt) + c(at)';
+  await events(trainRecipe({ ...options(text, 'whole'), reuse: join(folder, 'other') }));
+  for (const bond of ['u-d-vt', 'u-d-vt-c-at']) {
+    for (const [part, count, order] of [
+      ['pairs', 3, [2, 0, 0, 1]],
+      ['heads', 2, [1, 0, 1]],
+    ] as const)
+      for (const index of order)
+        await events(trainRecipeShard({ ...options(text, 'sharded'), bond, part, shard: { index, count } }));
+    const first = { ...options('u + d(vt)', 'sharded') };
+    const joined = await events(trainRecipe(bond === 'u-d-vt' ? first : options(text, 'sharded')));
+    expect(stepped(joined)).toEqual([]);
+  }
+  const sharded = await bytesOf('sharded');
+  expect(Object.keys(sharded)).toHaveLength(4);
+  expect(sharded).toEqual(await bytesOf('whole'));
+});
+
+test('heads wait for the pseudo pairs of every shard, and are told which are missing', async () => {
+  const given = { ...options('u + c(at)', 'bonds'), shard: { index: 0, count: 2 } };
+  await events(trainRecipeShard({ ...given, part: 'pairs' }));
+  await expect(events(trainRecipeShard({ ...given, part: 'heads' }))).rejects.toMatchObject({
+    code: 'FREEBIND_FILE_MISSING',
+    message: expect.stringMatching(/rows 4096 to 4100 of 4100 of audio → u's/),
+  });
+});
+
+test('a shard of a recipe of several bonds names its bond, and its number is one of n', async () => {
+  const given = { ...options('u + c(at, at2)', 'bonds'), part: 'pairs' } as const;
+  await expect(events(trainRecipeShard({ ...given, shard: { index: 0, count: 2 } }))).rejects.toThrow(
+    /u-c-at, u-c-at2/,
+  );
+  await expect(
+    events(trainRecipeShard({ ...given, bond: 'u-c-at', shard: { index: 2, count: 2 } })),
+  ).rejects.toMatchObject({ code: 'FREEBIND_ARGUMENT_INVALID' });
+});
