@@ -31,6 +31,9 @@ export async function follow<Result>(
         case 'warning':
           session.note(`${value.stage}: ${value.message}`);
           break;
+        case 'reuse':
+          session.note(`${value.stage}: takes ${value.what} from earlier work`);
+          break;
         case 'done':
           progress.stop();
           session.note(

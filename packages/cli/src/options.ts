@@ -15,6 +15,14 @@ export function whole(least: number): (text: string) => number {
   };
 }
 
+/** `i/n`: shard i of n, from 0. */
+export function shard(text: string): { readonly index: number; readonly count: number } {
+  const [, index, count] = /^(\d+)\/(\d+)$/.exec(text) ?? [];
+  if (index === undefined || count === undefined || Number(index) >= Number(count))
+    throw new InvalidArgumentError('Expected i/n, shards of n being numbered 0 to n − 1, such as 0/4.');
+  return { index: Number(index), count: Number(count) };
+}
+
 /** A finite number above 0. */
 export function positive(text: string): number {
   const n = Number(text);

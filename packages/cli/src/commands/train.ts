@@ -1,7 +1,8 @@
 import type { PlannedBond } from '@freebind/core/training';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
+import { join } from 'node:path';
 import { columns } from '../columns.ts';
-import { type ComputeOptions, computeOptions, examples, forceOption, whole } from '../options.ts';
+import { type ComputeOptions, computeOptions, examples, forceOption, shard, usage, whole } from '../options.ts';
 import type { Session } from '../session.ts';
 
 interface TrainOptions extends ComputeOptions {
@@ -10,6 +11,11 @@ interface TrainOptions extends ComputeOptions {
   readonly seed?: number;
   readonly dryRun?: true;
   readonly force?: true;
+  readonly reuse: boolean;
+  readonly shard?: { readonly index: number; readonly count: number };
+  readonly part?: 'pairs' | 'heads';
+  readonly bond?: string;
+  readonly merge?: true;
 }
 
 /** `freebind train`: the bonds of a recipe. */
@@ -22,18 +28,41 @@ export function train(program: Command, session: Session): void {
     .option('--resume', 'continue what was stopped')
     .option('--seed <n>', "seed of every random choice, in place of the config's", whole(0))
     .option('--dry-run', 'read the config and the shapes of the tables, say what would be trained, and stop')
+    .option('--no-reuse', 'neither take nor keep finished pieces (BONDS/.reuse: pseudo pairs, heads)')
+    .addOption(new Option('--shard <i/n>', 'do only shard i of n, from 0, of --part').argParser(shard))
+    .addOption(
+      new Option('--part <part>', 'what to shard: first the pseudo pairs, when those are done the heads').choices([
+        'pairs',
+        'heads',
+      ]),
+    )
+    .option('--bond <id>', 'the bond to shard, where the recipe has several')
+    .option('--merge', 'only put together what shards have made; refuse while something is missing')
     .addOption(forceOption())
     .addHelpText(
       'after',
-      examples('freebind train', 'freebind train bind.config.json --out bonds --seed 1', 'freebind train --resume'),
+      examples(
+        'freebind train',
+        'freebind train bind.config.json --out bonds --seed 1',
+        'freebind train --resume',
+        'freebind train --shard 2/8 --part pairs',
+      ),
     )
-    .action((config: string | undefined, options: TrainOptions) => trainConfig(config, options, session));
+    .action((config: string | undefined, options: TrainOptions) => {
+      if ((options.shard === undefined) !== (options.part === undefined))
+        usage(command, '--shard and --part belong together: what is to be done, and which share of it.');
+      if (options.shard !== undefined && (options.merge === true || !options.reuse))
+        usage(command, '--shard goes neither with --merge nor with --no-reuse: shards meet in the reuse folder.');
+      if (options.merge === true && !options.reuse)
+        usage(command, '--merge puts together what is in the reuse folder; leave out --no-reuse.');
+      return trainConfig(config, options, session);
+    });
   for (const option of computeOptions()) command.addOption(option);
 }
 
 async function trainConfig(path: string | undefined, options: TrainOptions, session: Session): Promise<void> {
   const { spaceIdOf } = await import('@freebind/core');
-  const { planTraining, trainRecipe } = await import('@freebind/core/training');
+  const { planTraining, trainRecipe, trainRecipeShard } = await import('@freebind/core/training');
   const { loadConfig } = await import('@freebind/core/config');
   const { withConfigured } = await import('../backend.ts');
   const { follow, resumeLine } = await import('../follow.ts');
@@ -47,12 +76,24 @@ async function trainConfig(path: string | undefined, options: TrainOptions, sess
       return;
     }
     await withConfigured(config, options, async (backend) => {
+      const reuse = join(job.options.bonds, '.reuse');
+      const run = { ...job.options, backend, signal: session.signal, replace: options.force === true };
+      const { shard, part, bond } = options;
+      if (shard !== undefined && part !== undefined) {
+        // A shard that was killed is simply run again, so it always goes on with what it left.
+        const events = trainRecipeShard({ ...run, shard, part, reuse, ...(bond !== undefined && { bond }) });
+        await follow(events, session, resumeLine('train', path, options.out));
+        session.result(
+          { type: 'result', shard, part, path: reuse },
+          `${reuse}: ${part}, shard ${shard.index} of ${shard.count}`,
+        );
+        return;
+      }
       const events = trainRecipe({
-        ...job.options,
-        backend,
-        signal: session.signal,
+        ...run,
         resume: options.resume === true,
-        replace: options.force === true,
+        merge: options.merge === true,
+        ...(options.reuse && { reuse }),
       });
       const { space, bonds } = await follow(events, session, resumeLine('train', path, options.out));
       session.result(

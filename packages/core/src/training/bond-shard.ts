@@ -1,10 +1,8 @@
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { FreebindError } from '../errors.ts';
-import { readBond } from '../files/bond-folder.ts';
 import { collectPseudoPairs, collectShard, missingPairs, type Shard, shardRows } from '../pseudo-pairs/collect.ts';
-import { headPiece, isThere, pairSources, planBond, type TrainBondOptions, trainOrTakeHead } from './bond.ts';
+import { isThere, pairSources, planBond, takeHeads, type TrainBondOptions, trainNewHead } from './bond.ts';
 import { renameStage, type TrainingEvent } from './events.ts';
-import { readFinished } from './finished.ts';
 import { openWorkFolder } from './work-folder.ts';
 
 /** One run's share of a bond: rows of its pseudo pairs, or, once all of those are there, some of its heads. */
@@ -42,9 +40,9 @@ export async function* trainBondShard(options: BondShardOptions): AsyncGenerator
     );
     return;
   }
-  const own = plan.heads.filter((_, i) => i % shard.count === shard.index);
-  const left = await Promise.all(own.map((head) => readFinished(join(options.reuse, headPiece(plan, head)), readBond)));
-  if (left.every((head) => head !== undefined)) {
+  const taken = await takeHeads(options, plan);
+  const left = plan.heads.filter(({ name }, i) => i % shard.count === shard.index && !taken.has(name));
+  if (left.length === 0) {
     yield { type: 'done', stage: id, path: options.reuse, reused: true };
     return;
   }
@@ -59,7 +57,7 @@ export async function* trainBondShard(options: BondShardOptions): AsyncGenerator
   try {
     const pairs = yield* renameStage(`${id}: pseudo pairs`, collectPseudoPairs(sources));
     try {
-      for (const head of own) yield* trainOrTakeHead(options, plan, { head, pairs, work });
+      for (const head of left) yield* trainNewHead(options, plan, { head, pairs, work });
     } finally {
       await pairs.close();
     }

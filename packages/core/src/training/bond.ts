@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 import type { Backend } from '../backend.ts';
 import type { BondEnd, BondManifest } from '../bond.ts';
+import { FreebindError } from '../errors.ts';
 import { readBond, writeBond } from '../files/bond-folder.ts';
 import { fingerprint } from '../files/fingerprint.ts';
 import { checkFolderFree } from '../files/network-folder.ts';
@@ -37,6 +38,8 @@ export interface TrainBondOptions {
   readonly replace?: boolean;
   /** A folder of finished pieces by content: tables of pseudo pairs and heads that are there are taken, new ones put there. */
   readonly reuse?: string;
+  /** Only put together what the reuse folder has; a head that is not there is an error. Default false: it is trained. */
+  readonly merge?: boolean;
   readonly signal?: AbortSignal;
   /** Makes the tables' rows, if they are still to be made; called before they are read and only if the bond is not there yet. */
   readonly prepare?: () => AsyncGenerator<TrainingEvent, void, undefined>;
@@ -71,20 +74,26 @@ export async function* trainBond(options: TrainBondOptions): AsyncGenerator<Trai
   }
   await checkFolderFree(out, 'bond', options);
 
+  // Heads that are there need no pseudo pairs.
+  const taken = await takeHeads(options, plan);
+  const left = plan.heads.filter(({ name }) => !taken.has(name));
+  if (options.merge === true && left.length > 0) throw incomplete(options, plan, left);
   const work = await openWorkFolder(workPath, { ...made, backend: plan.backend }, options);
   try {
-    if (options.prepare !== undefined) yield* options.prepare();
-    const pairs = yield* renameStage(`${id}: pseudo pairs`, collectPseudoPairs(pairSources(options, plan, work)));
     const networks: Record<string, Network> = {};
     const lossCurve: Record<string, readonly number[]> = {};
+    const pairs = left.length === 0 ? undefined : yield* collectFor(options, plan, work);
     try {
       for (const head of plan.heads) {
-        const trained = yield* trainOrTakeHead(options, plan, { head, pairs, work });
+        const there = taken.get(head.name);
+        if (there !== undefined) yield { type: 'reuse', stage: stageOf(plan, head), what: 'the trained head' };
+        const trained = there ?? (pairs && (yield* trainNewHead(options, plan, { head, pairs, work })));
+        if (trained === undefined) throw new Error('A head is taken, or its pseudo pairs are there.');
         networks[head.name] = trained.network;
         lossCurve[head.name] = trained.losses;
       }
     } finally {
-      await pairs.close();
+      await pairs?.close();
     }
     await writeBond(out, { manifest, networks }, { ...provenance, lossCurve }, { replace });
     await work.remove();
@@ -165,31 +174,64 @@ interface TrainedHead {
   readonly losses: readonly number[];
 }
 
-/** Trains one head of a bond, or takes it from the reuse folder; a new one is put there. */
-export async function* trainOrTakeHead(
+/** The heads that the reuse folder has. */
+export async function takeHeads(
+  { reuse }: Pick<TrainBondOptions, 'reuse'>,
+  plan: BondPlan,
+): Promise<ReadonlyMap<string, TrainedHead>> {
+  const taken = new Map<string, TrainedHead>();
+  if (reuse === undefined) return taken;
+  for (const head of plan.heads) {
+    const there = await readFinished(join(reuse, headPiece(plan, head)), readBond);
+    const [network, losses] = [there?.bond.networks[head.name], there?.provenance.lossCurve?.[head.name]];
+    if (network !== undefined && losses !== undefined) taken.set(head.name, { network, losses });
+  }
+  return taken;
+}
+
+/** Makes the tables' rows if they are still to be made, then the pseudo pairs. */
+async function* collectFor(
+  options: TrainBondOptions,
+  plan: BondPlan,
+  work: { readonly path: string },
+): AsyncGenerator<TrainingEvent, PseudoPairs, undefined> {
+  if (options.prepare !== undefined) yield* options.prepare();
+  return yield* renameStage(`${plan.id}: pseudo pairs`, collectPseudoPairs(pairSources(options, plan, work)));
+}
+
+/** Trains one head of a bond; with a reuse folder it is put there too. */
+export async function* trainNewHead(
   options: TrainBondOptions,
   plan: BondPlan,
   at: { readonly head: SourceSubset; readonly pairs: PseudoPairs; readonly work: { readonly path: string } },
 ): AsyncGenerator<TrainingEvent, TrainedHead, undefined> {
   const { head, pairs, work } = at;
-  const { id, training, heads } = plan;
-  const stage = `${id}: head ${heads.indexOf(head) + 1} of ${heads.length}, ${head.name}`;
-  const piece = options.reuse === undefined ? undefined : join(options.reuse, headPiece(plan, head));
-  const there = piece === undefined ? undefined : await readFinished(piece, readBond);
-  const [network, losses] = [there?.bond.networks[head.name], there?.provenance.lossCurve?.[head.name]];
-  if (network !== undefined && losses !== undefined) {
-    yield { type: 'reuse', stage, what: 'the trained head' };
-    return { network, losses };
-  }
+  const { training } = plan;
   const folder = join(work.path, 'heads', encodeURIComponent(head.name));
-  const trained = yield* renameStage(stage, trainHead({ ...options, training, head, pairs, folder }));
-  if (piece !== undefined) {
+  const run = trainHead({ ...options, training, head, pairs, folder });
+  const trained = yield* renameStage(stageOf(plan, head), run);
+  if (options.reuse !== undefined) {
     // A bond of this one head, so that a piece is read as any bond is.
-    const manifest = { ...plan.manifest, heads: [head.name] };
+    const bond = { manifest: { ...plan.manifest, heads: [head.name] }, networks: { [head.name]: trained.network } };
     const provenance = { ...plan.provenance, lossCurve: { [head.name]: trained.losses } };
-    await writeBond(piece, { manifest, networks: { [head.name]: trained.network } }, provenance, { replace: true });
+    await writeBond(join(options.reuse, headPiece(plan, head)), bond, provenance, { replace: true });
   }
   return trained;
+}
+
+function stageOf({ id, heads }: BondPlan, head: SourceSubset): string {
+  return `${id}: head ${heads.indexOf(head) + 1} of ${heads.length}, ${head.name}`;
+}
+
+function incomplete(
+  { reuse }: TrainBondOptions,
+  { id, heads }: BondPlan,
+  left: readonly SourceSubset[],
+): FreebindError {
+  return new FreebindError(
+    'FREEBIND_FILE_MISSING',
+    `${left.length} of the ${heads.length} heads of "${id}" are not in ${reuse}: ${left.map(({ name }) => name).join(', ')}. Run the shards that train them (\`freebind train --shard i/n --part heads\`), or leave out \`--merge\` to train them here.`,
+  );
 }
 
 /** Name of a head among finished pieces. Which other heads its bond has makes no difference to it. */

@@ -6,6 +6,7 @@ import { FreebindError } from '../errors.ts';
 import type { FactorChoice } from '../factors.ts';
 import { readBond } from '../files/bond-folder.ts';
 import { fingerprint } from '../files/fingerprint.ts';
+import { prunePieces } from '../files/pieces.ts';
 import type { Shard } from '../pseudo-pairs/collect.ts';
 import type { SpaceTables } from '../pseudo-pairs/tuples.ts';
 import { spaceIdOf } from '../recipe-text.ts';
@@ -19,6 +20,9 @@ import { composeLater, type ComposedTables } from './composed-tables.ts';
 import type { TrainingEvent } from './events.ts';
 import type { CheckpointOptions } from './run.ts';
 import { type PlannedBond, planTraining, type TrainingPlan } from './training-plan.ts';
+
+/** Pieces in a reuse folder beyond this are removed, the oldest first, when the bonds of a step are done. */
+const REUSE_BYTES = 8 * 2 ** 30;
 
 /** Row numbers, by modality: the items of each that may be seen. A modality that is not named is used whole. */
 export type RowsByModality = Readonly<Record<string, ArrayLike<number>>>;
@@ -41,6 +45,8 @@ export interface TrainRecipeOptions {
    * taken from there and put there. An expert that is added, or a run with other epochs, computes only what is new.
    */
   readonly reuse?: string;
+  /** Only put together what shards have made; see `TrainBondOptions`. */
+  readonly merge?: boolean;
   readonly resume?: boolean;
   readonly replace?: boolean;
   readonly signal?: AbortSignal;
@@ -80,6 +86,7 @@ export async function* trainRecipe(
         if (planned.step === steps) trained.push(yield* trainBond(bondOptions(options, job, planned, unified)));
       await composed?.close({ keep: false });
       composed = undefined;
+      if (options.reuse !== undefined) await prunePieces(options.reuse, REUSE_BYTES);
       if (steps + 1 === recipe.steps.length) break;
       composed = composeAfter(options, job, { steps: steps + 1, bonds: await readBonds(trained), suffix: 'composed' });
     }

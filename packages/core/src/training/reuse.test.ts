@@ -121,6 +121,20 @@ test('heads wait for the pseudo pairs of every shard, and are told which are mis
   });
 });
 
+test('a merge is refused while heads are missing, naming them, and leaves what is there', async () => {
+  const given = options('u + c(at)', 'bonds');
+  await events(trainRecipeShard({ ...given, part: 'pairs', shard: { index: 0, count: 1 } }));
+  await events(trainRecipeShard({ ...given, part: 'heads', shard: { index: 0, count: 2 } }));
+  await expect(events(trainRecipe({ ...given, merge: true }))).rejects.toMatchObject({
+    code: 'FREEBIND_FILE_MISSING',
+    message: expect.stringMatching(/1 of the 3 heads of "u-c-at".*: A\./),
+  });
+  await events(trainRecipeShard({ ...given, part: 'heads', shard: { index: 1, count: 2 } }));
+  const merged = await events(trainRecipe({ ...given, merge: true }));
+  expect(told(merged)).toHaveLength(3);
+  expect(stepped(merged)).toEqual([]);
+});
+
 test('a shard of a recipe of several bonds names its bond, and its number is one of n', async () => {
   const given = { ...options('u + c(at, at2)', 'bonds'), part: 'pairs' } as const;
   await expect(events(trainRecipeShard({ ...given, shard: { index: 0, count: 2 } }))).rejects.toThrow(
