@@ -1,0 +1,20 @@
+export { ClapMel, quantiseInt16 } from './clap-mel.ts';
+export { type Frames, resizeFrames } from './frames.ts';
+export { KaiserResampler } from './kaiser-resampler.ts';
+export { KaldiFbank } from './kaldi-fbank.ts';
+export { denseBanks, kaldiBanks, type MelBanks, melBanks, type MelScale } from './mel-banks.ts';
+export {
+  centreSquare,
+  CLIP_MEAN,
+  CLIP_STD,
+  IMAGENET_MEAN,
+  IMAGENET_STD,
+  type Pixels,
+  type Region,
+  type Rgb,
+  shortSide,
+  toPlanes,
+} from './pixels.ts';
+export { PowerSpectrum } from './real-fft.ts';
+export { resizeBicubic } from './resize-bicubic.ts';
+export { SincResampler } from './sinc-resampler.ts';

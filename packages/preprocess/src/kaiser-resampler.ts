@@ -1,0 +1,111 @@
+import { filterPhases, type Phases, ratioOf, resampledLength, type Ratio } from './polyphase.ts';
+
+/**
+ * The band of soxr's "HQ" recipe, in parts of the lower Nyquist frequency: it passes up to 0.9137 and stops from 1 on, 126 dB
+ * down (soxr `src/soxr.c`, `soxr_quality_spec`: 20 bits, a stop band of (bits + 1) · 6.02 dB).
+ */
+const PASS = 0.9137;
+const STOP = 1;
+/**
+ * Kaiser's window for that band: its β, and its length in samples of the lower rate. Kaiser's formulas give 12.93 and 190.5,
+ * soxr's own polynomials (`src/filter.c`) 12.99 and 191.7 for one stage; these are nearest to what its several stages do
+ * together, on the golden recordings of four sample rates.
+ */
+const BETA = 12.9;
+const TAPS = 193;
+/** Exact phases are tabled up to this many weights (32 MiB); beyond, the kernel is read off a fine table. */
+const MOST_WEIGHTS = 2 ** 22;
+/** Points of the fine table in one source sample: linear interpolation between them is off by at most π²/8 · 2⁻²² = 3e-7 (−130 dB). */
+const FINE = 2048;
+
+/**
+ * Resamples with the band of soxr's HQ setting, which librosa uses and which is not to be had in JavaScript: a Kaiser-windowed
+ * sinc of linear phase. Against soxr itself, 72 to 100 % of int16 samples are equal and at least 99.6 % at most one
+ * apart; the first and last hundred may be five apart.
+ */
+export class KaiserResampler {
+  readonly #filter: ((samples: Float32Array) => Float32Array) | undefined;
+
+  /** Rates in Hz. @throws FREEBIND_ARGUMENT_INVALID unless they are whole numbers of 1 to 768,000 */
+  constructor(from: number, to: number) {
+    const ratio = ratioOf(from, to);
+    if (ratio.up === ratio.down) return;
+    // Everything is counted in source samples: the kernel stretches where the target is slower.
+    const stretch = Math.max(ratio.down / ratio.up, 1);
+    const reach = (TAPS / 2) * stretch;
+    const taps = Math.ceil(2 * reach) + 1;
+    if (ratio.up * taps <= MOST_WEIGHTS) {
+      const phases = kaiserPhases(ratio, { stretch, reach, taps });
+      this.#filter = (samples) => filterPhases(samples, phases);
+    } else this.#filter = fineFilter(ratio, { stretch, reach, taps });
+  }
+
+  /** `samples` at the new rate, ⌈n · to / from⌉ of them; the same array where the rates are equal. */
+  resample(samples: Float32Array): Float32Array {
+    return this.#filter === undefined ? samples : this.#filter(samples);
+  }
+}
+
+interface Shape {
+  readonly stretch: number;
+  readonly reach: number;
+  readonly taps: number;
+}
+
+/** The kernel at a distance in source samples. */
+function kernel(distance: number, { stretch, reach }: Shape): number {
+  const inside = 1 - (distance / reach) ** 2;
+  if (inside <= 0) return 0;
+  const cutOff = (PASS + STOP) / 2 / stretch;
+  const x = Math.PI * cutOff * distance;
+  const sinc = x === 0 ? 1 : Math.sin(x) / x;
+  return (cutOff * sinc * bessel(BETA * Math.sqrt(inside))) / bessel(BETA);
+}
+
+function kaiserPhases(ratio: Ratio, shape: Shape): Phases {
+  const { up, down } = ratio;
+  const { taps, reach } = shape;
+  const first = new Int32Array(up);
+  const weights = new Float64Array(up * taps);
+  for (let phase = 0; phase < up; phase++) {
+    const place = (phase * down) / up;
+    const start = Math.ceil(place - reach);
+    first[phase] = start - Math.floor(place);
+    for (let t = 0; t < taps; t++) weights[phase * taps + t] = kernel(start + t - place, shape);
+  }
+  return { ratio, taps, first, weights };
+}
+
+/** For ratios with very many phases, such as 44,099 to 48,000. */
+function fineFilter(ratio: Ratio, shape: Shape): (samples: Float32Array) => Float32Array {
+  const { reach } = shape;
+  const table = Float64Array.from({ length: Math.ceil(reach * FINE) + 2 }, (_, i) => kernel(i / FINE, shape));
+  return (samples) => {
+    const out = new Float32Array(resampledLength(samples.length, ratio));
+    for (let n = 0; n < out.length; n++) {
+      const place = (n * ratio.down) / ratio.up;
+      const low = Math.max(Math.ceil(place - reach), 0);
+      const high = Math.min(Math.floor(place + reach), samples.length - 1);
+      let sum = 0;
+      for (let i = low; i <= high; i++) {
+        const at = Math.abs(i - place) * FINE;
+        const cell = Math.floor(at);
+        const left = table[cell] ?? 0;
+        sum += (samples[i] ?? 0) * (left + (at - cell) * ((table[cell + 1] ?? 0) - left));
+      }
+      out[n] = sum;
+    }
+    return out;
+  };
+}
+
+/** The modified Bessel function I₀, by its power series; its terms fall below 1e-17 of the sum. */
+function bessel(x: number): number {
+  const quarter = (x * x) / 4;
+  let [term, sum] = [1, 1];
+  for (let k = 1; term > sum * 1e-17; k++) {
+    term *= quarter / (k * k);
+    sum += term;
+  }
+  return sum;
+}
