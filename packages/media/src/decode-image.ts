@@ -1,0 +1,57 @@
+import { FreebindError } from '@freebind/core';
+import { checkSignal, MAX_PIXELS, type MediaLimits, unreadable } from './limits.ts';
+import { sniffImage } from './sniff.ts';
+
+/** A decoded picture: red, green and blue bytes of each pixel, row by row. */
+export interface DecodedImage {
+  readonly data: Uint8Array;
+  readonly width: number;
+  readonly height: number;
+}
+
+/**
+ * Decodes JPEG, PNG, WebP, AVIF, GIF and TIFF (the first frame of an animation) to RGB as Pillow's `convert('RGB')` does and the
+ * encoders' official code relies on: alpha is dropped and not blended, EXIF orientation and colour profiles are not applied.
+ * JPEGs are decoded to the bit as by Pillow. Not as Pillow: CMYK (converted by libvips, Pillow inverts naively) and 16 bits a
+ * channel (the upper eight are kept).
+ *
+ * @throws FREEBIND_FILE_INVALID for bytes that are no such picture, are damaged or cut short, or have more than `maxPixels`
+ * @throws FREEBIND_ABORTED
+ */
+export async function decodeImage(bytes: Uint8Array, limits: MediaLimits = {}): Promise<DecodedImage> {
+  const { maxPixels = MAX_PIXELS, signal } = limits;
+  checkSignal(signal);
+  const format = sniffImage(bytes);
+  if (format === undefined) {
+    throw unreadable(
+      `These ${bytes.length} bytes begin as none of JPEG, PNG, WebP, AVIF, GIF and TIFF do. Convert the picture to one of them.`,
+    );
+  }
+  const { default: sharp } = await import('sharp');
+  try {
+    const image = sharp(bytes, { failOn: 'truncated', limitInputPixels: false, ignoreIcc: true });
+    // From the header alone, before anything is decoded.
+    const { width, height } = await image.metadata();
+    if (width * height > maxPixels) {
+      throw unreadable(
+        `The picture has ${width} × ${height} pixels, more than the limit of ${maxPixels}. Shrink it, or raise the limit (\`maxPixels\`).`,
+      );
+    }
+    const { data, info } = await image
+      .removeAlpha()
+      .toColourspace('srgb')
+      .raw({ depth: 'uchar' })
+      .toBuffer({ resolveWithObject: true });
+    checkSignal(signal);
+    if (info.channels !== 3)
+      throw unreadable(`The ${format} has ${info.channels} channels after decoding, expected 3.`);
+    return { data: new Uint8Array(data.buffer, data.byteOffset, data.length), width: info.width, height: info.height };
+  } catch (error) {
+    if (error instanceof FreebindError) throw error;
+    const reason = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
+    throw unreadable(
+      `The ${format} could not be decoded (${reason}): it is damaged or cut short. Get it again from its source.`,
+      error,
+    );
+  }
+}

@@ -1,0 +1,45 @@
+import { FreebindError, type ModalityInputs } from '@freebind/core';
+import { unreadable } from './limits.ts';
+
+/**
+ * Decodes AAC in an MP4 file by `node-web-audio-api` (BSD-3-Clause, 51 MB with the binaries of seven platforms), which is an
+ * optional peer: there is no AAC decoder on npm that is both small and not under the GPL. Its context is opened at the file's
+ * own rate, since `decodeAudioData` resamples to the context's.
+ *
+ * @throws FREEBIND_PLUGIN_MISSING FREEBIND_FILE_INVALID
+ */
+export async function decodeM4a(bytes: Uint8Array): Promise<ModalityInputs['audio']> {
+  const sampleRate = rateOf(bytes);
+  const { OfflineAudioContext } = await import('node-web-audio-api').catch((cause: unknown) => {
+    throw new FreebindError(
+      'FREEBIND_PLUGIN_MISSING',
+      'M4A is decoded by node-web-audio-api, which is not installed. Install it: npm i node-web-audio-api',
+      { cause },
+    );
+  });
+  try {
+    const context = new OfflineAudioContext(1, 1, sampleRate);
+    const copy = Uint8Array.from(bytes);
+    const decoded = await context.decodeAudioData(copy.buffer);
+    return {
+      channels: Array.from({ length: decoded.numberOfChannels }, (_, c) => decoded.getChannelData(c)),
+      sampleRate: decoded.sampleRate,
+    };
+  } catch (error) {
+    throw unreadable(
+      `The m4a could not be decoded (${error instanceof Error ? error.message : String(error)}): it is damaged, or not AAC. Get it again from its source.`,
+      error,
+    );
+  }
+}
+
+/** The sample rate in an MP4 file's `mp4a` sample entry (ISO/IEC 14496-12, 8.5.2: a 16.16 fixed-point number at byte 28 of the entry's box). */
+function rateOf(bytes: Uint8Array): number {
+  const at = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).indexOf('mp4a', 0, 'latin1');
+  const place = at - 4 + 32;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const rate = at >= 4 && place + 4 <= bytes.length ? view.getUint32(place) / 2 ** 16 : 0;
+  // What the Web Audio API takes.
+  if (rate >= 3000 && rate <= 768_000) return rate;
+  throw unreadable('The MP4 file has no AAC track with a sample rate. Convert its sound to WAV, FLAC or MP3.');
+}

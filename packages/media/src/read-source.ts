@@ -1,0 +1,134 @@
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { FreebindError } from '@freebind/core';
+import { checkSignal, MAX_BYTES, type MediaLimits, TIMEOUT_MS, unreadable } from './limits.ts';
+
+/** Where an encoded file comes from: a path, an http(s) address, its bytes, or a stream of them. */
+export type MediaSource = string | URL | Uint8Array | AsyncIterable<Uint8Array>;
+
+/**
+ * All bytes of a source. Text is a path unless it begins with http:// or https://; other schemes are refused, also where a
+ * server redirects to one.
+ *
+ * @throws FREEBIND_FILE_MISSING for a path or address with nothing there, FREEBIND_FILE_INVALID for one that is empty, larger
+ * than `maxBytes` or slower than `timeoutMs`, FREEBIND_ARGUMENT_INVALID for another scheme, FREEBIND_ABORTED
+ */
+export async function readSource(source: MediaSource, limits: MediaLimits = {}): Promise<Uint8Array> {
+  checkSignal(limits.signal);
+  if (source instanceof Uint8Array) return checkBytes(source, 'The given bytes', limits);
+  const name = typeof source === 'string' ? source : source instanceof URL ? source.href : 'the stream';
+  const timeout = AbortSignal.timeout(limits.timeoutMs ?? TIMEOUT_MS);
+  const signal = limits.signal === undefined ? timeout : AbortSignal.any([limits.signal, timeout]);
+  try {
+    const bytes = await collect(await openSource(source, limits, signal), name, limits, signal);
+    return checkBytes(bytes, name, limits);
+  } catch (error) {
+    if (error instanceof FreebindError) throw error;
+    checkSignal(limits.signal);
+    if (timeout.aborted)
+      throw unreadable(
+        `${name} was not read within ${limits.timeoutMs ?? TIMEOUT_MS} ms. Try again, or allow more time (\`timeoutMs\`).`,
+        error,
+      );
+    throw new FreebindError(
+      'FREEBIND_FILE_MISSING',
+      `${name} could not be read (${reasonOf(error)}). Check that it is there and may be read.`,
+      { cause: error },
+    );
+  }
+}
+
+async function openSource(
+  source: Exclude<MediaSource, Uint8Array>,
+  limits: MediaLimits,
+  signal: AbortSignal,
+): Promise<AsyncIterable<Uint8Array>> {
+  if (typeof source !== 'string' && !(source instanceof URL)) return source;
+  const url = source instanceof URL ? source : /^https?:\/\//i.test(source) ? new URL(source) : undefined;
+  if (url === undefined || url.protocol === 'file:') {
+    const path = url ?? source;
+    const stats = await stat(path);
+    if (!stats.isFile())
+      throw new FreebindError(
+        'FREEBIND_FILE_MISSING',
+        `${String(path)} is not a file, but a picture or sound was expected. Give the path of a file.`,
+      );
+    if (stats.size > (limits.maxBytes ?? MAX_BYTES)) throw tooLarge(String(path), limits);
+    return createReadStream(path, { signal, highWaterMark: 2 ** 18 });
+  }
+  if (url.protocol !== 'http:' && url.protocol !== 'https:')
+    throw new FreebindError(
+      'FREEBIND_ARGUMENT_INVALID',
+      `${url.href} has the scheme ${url.protocol}, but media are read from paths, http and https.`,
+    );
+  const response = await fetch(url, { signal });
+  if (!response.ok) {
+    await response.body?.cancel();
+    throw new FreebindError(
+      'FREEBIND_FILE_MISSING',
+      `${url.href} answered ${response.status} ${response.statusText}. Check the address.`,
+    );
+  }
+  if (Number(response.headers.get('content-length') ?? 0) > (limits.maxBytes ?? MAX_BYTES)) {
+    await response.body?.cancel();
+    throw tooLarge(url.href, limits);
+  }
+  return response.body ?? emptyStream();
+}
+
+async function collect(
+  chunks: AsyncIterable<Uint8Array>,
+  name: string,
+  limits: MediaLimits,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  const iterator = chunks[Symbol.asyncIterator]();
+  const stopped = new Promise<never>((_, reject) => {
+    if (signal.aborted) reject(signal.reason as Error);
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+  });
+  stopped.catch(() => undefined);
+  try {
+    for (;;) {
+      // A stream that never gives anything is left by the signal.
+      const next = await Promise.race([iterator.next(), stopped]);
+      if (next.done === true) break;
+      size += next.value.length;
+      if (size > (limits.maxBytes ?? MAX_BYTES)) throw tooLarge(name, limits);
+      parts.push(next.value);
+    }
+  } finally {
+    void iterator.return?.().catch(() => undefined);
+  }
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
+
+function checkBytes(bytes: Uint8Array, name: string, limits: MediaLimits): Uint8Array {
+  if (bytes.length === 0) throw unreadable(`${name} is empty, but a picture or sound was expected.`);
+  if (bytes.length > (limits.maxBytes ?? MAX_BYTES)) throw tooLarge(name, limits);
+  return bytes;
+}
+
+function tooLarge(name: string, { maxBytes = MAX_BYTES }: MediaLimits): FreebindError {
+  return unreadable(
+    `${name} has more than ${maxBytes} bytes, which is the limit. Raise it (\`maxBytes\`) if the file is meant to be that large.`,
+  );
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { cause } = error;
+  return cause instanceof Error ? `${error.message}: ${cause.message}` : error.message;
+}
+
+async function* emptyStream(): AsyncGenerator<Uint8Array, void, undefined> {
+  // An answer without a body.
+}

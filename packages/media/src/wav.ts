@@ -1,0 +1,131 @@
+import type { ModalityInputs } from '@freebind/core';
+import { unreadable } from './limits.ts';
+
+/** How samples are stored. Companded and float formats have a width of their own. */
+type Encoding = 'pcm' | 'float' | 'a-law' | 'mu-law';
+
+interface Format {
+  readonly encoding: Encoding;
+  readonly channels: number;
+  readonly sampleRate: number;
+  /** Bytes of one sample of one channel. */
+  readonly width: number;
+}
+
+/** Format tags (mmreg.h); 0xFFFE points to the first two bytes of a GUID. */
+const TAGS: Readonly<Record<number, Encoding>> = { 1: 'pcm', 3: 'float', 6: 'a-law', 7: 'mu-law' };
+const EXTENSIBLE = 0xfffe;
+const WIDTHS: Readonly<Record<Encoding, readonly number[]>> = {
+  pcm: [1, 2, 3, 4],
+  float: [4, 8],
+  'a-law': [1],
+  'mu-law': [1],
+};
+/** More channels than any recording has; a header that claims more is lying. */
+const MOST_CHANNELS = 64;
+
+/**
+ * Reads a WAV file: PCM of 8 to 32 bits, float of 32 and 64, A-law and µ-law, plain or extensible, RIFF or RF64. Whole numbers
+ * become floats as torchaudio and libsndfile make them: divided by 2^(bits − 1), bytes being offset by 128. A data chunk that
+ * says 0 or 2³² − 1 bytes was streamed, and goes to the end of the file.
+ *
+ * Own code, for the exact scales and for headers that lie: the libraries on npm trust what a header says.
+ *
+ * @throws FREEBIND_FILE_INVALID
+ */
+export function readWav(bytes: Uint8Array): ModalityInputs['audio'] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let format: Format | undefined;
+  let at = 12;
+  while (at + 8 <= bytes.length) {
+    const id = String.fromCharCode(...bytes.subarray(at, at + 4));
+    const size = view.getUint32(at + 4, true);
+    const start = at + 8;
+    if (id === 'fmt ') format = readFormat(view, start, size);
+    if (id === 'data') return readData(view, start, size, format);
+    at = start + size + (size % 2);
+  }
+  throw unreadable(
+    `The WAV file of ${bytes.length} bytes has no data chunk: it is damaged or cut short. Get it again from its source.`,
+  );
+}
+
+function readFormat(view: DataView, start: number, size: number): Format {
+  if (size < 16 || start + size > view.byteLength)
+    throw unreadable(`The WAV file's format chunk has ${size} bytes, expected at least 16 within the file.`);
+  const plain = view.getUint16(start, true);
+  if (plain === EXTENSIBLE && size < 26)
+    throw unreadable(`The WAV file's extensible format chunk has ${size} bytes, expected at least 26.`);
+  const tag = plain === EXTENSIBLE ? view.getUint16(start + 24, true) : plain;
+  const channels = view.getUint16(start + 2, true);
+  const sampleRate = view.getUint32(start + 4, true);
+  const frame = view.getUint16(start + 12, true);
+  const encoding = TAGS[tag];
+  const width = frame / channels;
+  if (encoding === undefined)
+    throw unreadable(
+      `The WAV file has the format ${tag}, expected PCM (1), float (3), A-law (6) or µ-law (7). Convert it to PCM.`,
+    );
+  if (channels < 1 || channels > MOST_CHANNELS || sampleRate < 1)
+    throw unreadable(
+      `The WAV file says ${channels} channels at ${sampleRate} Hz, expected 1 to ${MOST_CHANNELS} channels and at least 1 Hz.`,
+    );
+  if (!WIDTHS[encoding].includes(width))
+    throw unreadable(
+      `The WAV file has frames of ${frame} bytes for ${channels} channels of ${encoding}, expected ${WIDTHS[encoding].join(', ')} bytes a channel.`,
+    );
+  return { encoding, channels, sampleRate, width };
+}
+
+function readData(view: DataView, start: number, size: number, format: Format | undefined): ModalityInputs['audio'] {
+  if (format === undefined)
+    throw unreadable('The WAV file has no format before its data, so its samples cannot be read.');
+  const there = view.byteLength - start;
+  const streamed = size === 0 || size === 0xffffffff;
+  if (!streamed && size > there)
+    throw unreadable(
+      `The WAV file says that it has ${size} bytes of samples, but only ${there} are there: it was cut short. Get it again from its source.`,
+    );
+  const { channels: count, width, sampleRate } = format;
+  const samples = Math.floor((streamed ? there : size) / (width * count));
+  if (samples === 0) throw unreadable('The WAV file has no samples.');
+  const read = readerOf(view, format);
+  const channels = Array.from({ length: count }, () => new Float32Array(samples));
+  channels.forEach((channel, c) => {
+    let at = start + c * width;
+    for (let i = 0; i < samples; i++, at += width * count) channel[i] = read(at);
+  });
+  return { channels, sampleRate };
+}
+
+function readerOf(view: DataView, { encoding, width }: Format): (at: number) => number {
+  switch (encoding) {
+    case 'float':
+      return width === 4 ? (at) => view.getFloat32(at, true) : (at) => view.getFloat64(at, true);
+    case 'a-law':
+      return (at) => (A_LAW[view.getUint8(at)] ?? 0) / 32768;
+    case 'mu-law':
+      return (at) => (MU_LAW[view.getUint8(at)] ?? 0) / 32768;
+    case 'pcm':
+      if (width === 1) return (at) => (view.getUint8(at) - 128) / 128;
+      if (width === 2) return (at) => view.getInt16(at, true) / 2 ** 15;
+      if (width === 3) return (at) => (view.getUint16(at, true) + view.getInt8(at + 2) * 2 ** 16) / 2 ** 23;
+      return (at) => view.getInt32(at, true) / 2 ** 31;
+  }
+}
+
+/** A-law's sixteen-bit values (ITU-T G.711): every other bit is inverted; sign, three bits of exponent, four of mantissa. */
+const A_LAW = Int16Array.from({ length: 256 }, (_, code) => {
+  const bits = code ^ 0x55;
+  const exponent = (bits & 0x70) >> 4;
+  const mantissa = ((bits & 0x0f) << 4) + 8;
+  const value = exponent === 0 ? mantissa : (mantissa + 0x100) << (exponent - 1);
+  return (bits & 0x80) === 0 ? -value : value;
+});
+
+/** µ-law's (ITU-T G.711): all bits are inverted, and the segments have a bias of 132. */
+const MU_LAW = Int16Array.from({ length: 256 }, (_, code) => {
+  const bits = ~code & 0xff;
+  const value = ((((bits & 0x0f) << 3) + 132) << ((bits & 0x70) >> 4)) - 132;
+  return (bits & 0x80) === 0 ? value : -value;
+});
