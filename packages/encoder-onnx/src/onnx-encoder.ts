@@ -1,0 +1,138 @@
+import { stat } from 'node:fs/promises';
+import { FreebindError, isFreebindError } from '@freebind/core';
+import { checkGraph, type Feed, type GraphContract } from './contract.ts';
+import { type EncoderPlacement, EncoderThread, type GraphRows } from './encoder-thread.ts';
+
+/** A graph file and what it must be. */
+export interface OnnxEncoderOptions extends EncoderPlacement {
+  /** Asked when the graph is first run, so that a space can be made before its files are there. */
+  readonly path: () => Promise<string>;
+  readonly contract: GraphContract;
+}
+
+/**
+ * One ONNX graph that turns tensors into rows. It is loaded and held against its contract when it is first run, in a thread of
+ * its own; `drop` gives its memory back, and the next run loads it again.
+ */
+export class OnnxEncoder {
+  readonly contract: GraphContract;
+  readonly #options: OnnxEncoderOptions;
+  #thread: Promise<EncoderThread> | undefined;
+  #closed = false;
+
+  constructor(options: OnnxEncoderOptions) {
+    this.contract = options.contract;
+    this.#options = options;
+  }
+
+  /** Whether the graph is in memory, or on its way there. */
+  get loaded(): boolean {
+    return this.#thread !== undefined;
+  }
+
+  /**
+   * Runs the graph: [rows, dimension] of its output, as it comes out.
+   *
+   * @throws FREEBIND_FILE_MISSING when the graph or its external data is not there, FREEBIND_FILE_INVALID when it does not load
+   * or is not what the contract says, FREEBIND_BACKEND_FAILED when it fails to run, FREEBIND_CLOSED
+   */
+  async run(feeds: Readonly<Record<string, Feed>>): Promise<GraphRows> {
+    if (this.#closed) throw closed();
+    this.#thread ??= this.#load();
+    const thread = await this.#thread.catch((error: unknown) => {
+      this.#thread = undefined;
+      throw error;
+    });
+    const { output, dimension } = this.contract;
+    const rows = await thread.run(feeds, output).catch((cause: unknown) => {
+      if (isFreebindError(cause) || this.#closed) throw isFreebindError(cause) ? cause : closed();
+      throw new FreebindError(
+        'FREEBIND_BACKEND_FAILED',
+        `onnxruntime failed to run an encoder: ${messageOf(cause)}. Try a smaller \`batch\`, or device "cpu".`,
+        { cause },
+      );
+    });
+    if (rows.dims.length === 2 && rows.dims[1] === dimension) return rows;
+    throw new FreebindError(
+      'FREEBIND_FILE_INVALID',
+      `An encoder gave "${output}" of shape [${rows.dims.join(', ')}], expected [rows, ${dimension}]. Export it as the space's model page says.`,
+    );
+  }
+
+  /** Loads the graph if it is not there, without running it. @throws as `run` */
+  async load(): Promise<void> {
+    if (this.#closed) throw closed();
+    this.#thread ??= this.#load();
+    await this.#thread.catch((error: unknown) => {
+      this.#thread = undefined;
+      throw error;
+    });
+  }
+
+  /** Gives the graph's memory back. Runs that are under way fail with FREEBIND_CLOSED. */
+  async drop(): Promise<void> {
+    const thread = this.#thread;
+    this.#thread = undefined;
+    await (await thread?.catch(() => undefined))?.end();
+  }
+
+  /** As `drop`, for good. Calling it twice is quiet. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.drop();
+  }
+
+  async #load(): Promise<EncoderThread> {
+    const { path: find, contract } = this.#options;
+    const path = await find();
+    const stats = await stat(path).catch(() => undefined);
+    if (stats?.isFile() !== true)
+      throw new FreebindError(
+        'FREEBIND_FILE_MISSING',
+        `There is no graph ${path}. Put it there, or check the path for a slip.`,
+      );
+    const thread = new EncoderThread();
+    try {
+      checkGraph(await thread.load(path, this.#options), contract, path);
+      return thread;
+    } catch (error) {
+      await thread.end();
+      throw isFreebindError(error) ? error : loadError(path, stats.size, error);
+    }
+  }
+}
+
+/** onnxruntime tells apart only in words why a graph does not load. */
+function loadError(path: string, size: number, cause: unknown): FreebindError {
+  const message = messageOf(cause);
+  const external =
+    /external data|External initializer|model_path|cannot get file size|\.onnx[._-]data|\.data\b/i.test(message) ||
+    /No such file|file_size/i.test(message);
+  if (external) {
+    return new FreebindError(
+      'FREEBIND_FILE_MISSING',
+      `${path} keeps its weights in another file that is not beside it, or is cut short (${message}). Put all files of the model into one folder.`,
+      { cause },
+    );
+  }
+  if (/bad[_ ]alloc|out of memory|Failed to allocate|Cannot allocate/i.test(message)) {
+    return new FreebindError(
+      'FREEBIND_BACKEND_FAILED',
+      `There is not enough memory to load ${path} (${size} bytes). Close other spaces (\`drop\`), or take a smaller model.`,
+      { cause },
+    );
+  }
+  return new FreebindError(
+    'FREEBIND_FILE_INVALID',
+    `${path} (${size} bytes) could not be loaded by onnxruntime (${message}): it is damaged, cut short, or no ONNX graph. Get it again from its source.`,
+    { cause },
+  );
+}
+
+function messageOf(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? '';
+}
+
+function closed(): FreebindError {
+  return new FreebindError('FREEBIND_CLOSED', 'The encoder was closed; make another space to go on.');
+}

@@ -1,0 +1,75 @@
+import { readdir, stat } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { FreebindError } from '@freebind/core';
+import { type ModelFile, type ModelManifest, variantOf } from './model-manifest.ts';
+
+/** Where model files are looked for. */
+export interface ModelPlaces {
+  /** A plain folder with the model's files in it, asked first and alone. */
+  readonly folder?: string | undefined;
+  /** Default `process.env`: FREEBIND_MODELS, XDG_CACHE_HOME, HF_HUB_CACHE, HF_HOME. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+}
+
+/** Freebind's own folder of models: FREEBIND_MODELS, or `freebind/models` in the user's cache. */
+export function modelsRoot(env: ModelPlaces['env'] = process.env): string {
+  return env['FREEBIND_MODELS'] || join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'freebind', 'models');
+}
+
+/** Folder of a variant's files within freebind's own. */
+export function variantFolder(models: ModelManifest, variant: string, env?: ModelPlaces['env']): string {
+  return join(modelsRoot(env), models.space, variant);
+}
+
+/**
+ * Path of one file of a model: in the folder that was given, else in freebind's own, else in the cache of Hugging Face's
+ * libraries. An ONNX file and its external data are taken from one place.
+ *
+ * @throws FREEBIND_FILE_MISSING naming the files that are needed, where to put them and the command that gets them
+ */
+export async function findModelFile(
+  models: ModelManifest,
+  variant: string,
+  path: string,
+  places: ModelPlaces = {},
+): Promise<string> {
+  const { files } = variantOf(models, variant);
+  const file = files.find((one) => one.path === path);
+  if (file === undefined) throw new Error(`The model ${models.space}/${variant} has no file ${path}.`);
+  const own = places.folder ?? variantFolder(models, variant, places.env);
+  if (await isFile(join(own, path))) return join(own, path);
+  const cached = places.folder === undefined ? await findInHub(file, places.env ?? process.env) : undefined;
+  if (cached !== undefined) return cached;
+  const pull = `freebind models pull ${models.space}/${variant}`;
+  const how =
+    file.url === null && file.huggingFace === undefined
+      ? `It has to be exported once: ${file.note ?? 'see docs/models.md'}`
+      : `Get it with \`${pull}\``;
+  throw new FreebindError(
+    'FREEBIND_FILE_MISSING',
+    `"${models.space}" (${variant}) needs ${path}, which is not in ${own}. ${how}, or put ${files.map((one) => one.path).join(', ')} into a folder and name it (option \`models\`).`,
+  );
+}
+
+/** A file in the hub's cache: `models--ORG--NAME/snapshots/REVISION/FILE`, of the manifest's revision or, failing that, of `refs/main`'s. */
+async function findInHub(
+  { huggingFace }: ModelFile,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<string | undefined> {
+  if (huggingFace === undefined) return undefined;
+  const home = env['HF_HOME'] || join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'huggingface');
+  const root = env['HF_HUB_CACHE'] || join(home, 'hub');
+  const snapshots = join(root, `models--${huggingFace.repo.replaceAll('/', '--')}`, 'snapshots');
+  const revisions = await readdir(snapshots).catch((): string[] => []);
+  const order = [huggingFace.revision, ...revisions.filter((name) => name !== huggingFace.revision).sort()];
+  for (const revision of order) {
+    const path = join(snapshots, revision, huggingFace.file);
+    if (await isFile(path)) return path;
+  }
+  return undefined;
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isFile() === true;
+}

@@ -1,0 +1,9 @@
+export { findModelFile, type ModelPlaces, modelsRoot, variantFolder } from './find-model.ts';
+export {
+  type ModelFile,
+  type ModelManifest,
+  type ModelVariant,
+  parseModelManifest,
+  readModelManifest,
+  variantOf,
+} from './model-manifest.ts';
