@@ -1,0 +1,128 @@
+import { FreebindError, type ModalityInputs, type Random } from '@freebind/core';
+import { ClapMel, type Frames, KaiserResampler, quantiseInt16, resizeFrames } from '@freebind/preprocess';
+
+/** CLAP's audio settings (LAION-AI/CLAP `training/data.py`, `get_audio_features`; `hook.py`). */
+const SAMPLE_RATE = 48_000; // Hz
+const HOP = 480;
+/** Ten seconds. */
+const LENGTH = 480_000;
+const FRAMES = LENGTH / HOP + 1;
+const BANDS = 64;
+/** The first frame is reflected about its middle, which needs as many samples. */
+const LEAST = 513;
+
+/** What CLAP's audio encoders see: [1 or 4, 1001, 64], and, for the fusion model, whether the sound was longer than ten seconds. */
+export interface ClapFeatures {
+  readonly data: Float32Array;
+  readonly longer: boolean;
+}
+
+/** Where ten-second pieces of a longer sound begin: `below(n)` is a whole number in [0, n). */
+export type Draw = Pick<Random, 'below'>;
+
+/** Makes what a CLAP audio encoder sees of a sound: 48 kHz, one channel, through int16, ten seconds, mels in dB. */
+export class ClapAudio {
+  readonly #fusion: boolean;
+  readonly #mel: ClapMel;
+  /** The last rate's filter: files of one collection have one rate. */
+  #resampler: { readonly rate: number; readonly filter: KaiserResampler } | undefined;
+
+  constructor(fusion: boolean) {
+    this.#fusion = fusion;
+    this.#mel = new ClapMel(fusion ? 'htk' : 'slaney');
+  }
+
+  /** The sound at 48 kHz, one channel, as the model was trained on it. @throws FREEBIND_ARGUMENT_INVALID FREEBIND_NUMBER_INVALID */
+  wave({ channels, sampleRate }: ModalityInputs['audio']): Float32Array {
+    checkAudio(channels, sampleRate);
+    const mono = mixDown(channels);
+    if (this.#resampler?.rate !== sampleRate)
+      this.#resampler = { rate: sampleRate, filter: new KaiserResampler(sampleRate, SAMPLE_RATE) };
+    return quantiseInt16(this.#resampler.filter.resample(mono));
+  }
+
+  /**
+   * Features of such a wave. Up to ten seconds it is repeated as often as it fits, then zeros follow. Beyond, the models without
+   * fusion see ten seconds from a drawn place; the fusion model sees four channels: the whole shrunk, and ten seconds of the first,
+   * second and third part, each from a drawn frame.
+   */
+  features(wave: Float32Array, draw: Draw): ClapFeatures {
+    if (wave.length < LEAST && wave.length * Math.floor(LENGTH / wave.length) < LEAST)
+      throw new FreebindError(
+        'FREEBIND_ARGUMENT_INVALID',
+        `The sound has ${wave.length} samples at 48 kHz. Make it longer.`,
+      );
+    if (wave.length <= LENGTH) return this.#same(this.#mel.of(repeated(wave)));
+    if (!this.#fusion) {
+      const start = draw.below(wave.length - LENGTH + 1);
+      return { data: this.#mel.of(wave.subarray(start, start + LENGTH)).data, longer: true };
+    }
+    const mel = this.#mel.of(wave);
+    // Up to 479 samples more make no frame more: such a sound is not longer.
+    if (mel.frames === FRAMES) return this.#same(mel);
+    const data = new Float32Array(4 * FRAMES * BANDS);
+    data.set(resizeFrames(mel, FRAMES).data);
+    thirds(mel.frames - FRAMES + 1).forEach(([first, count], i) => {
+      const start = first + draw.below(count);
+      data.set(mel.data.subarray(start * BANDS, (start + FRAMES) * BANDS), (i + 1) * FRAMES * BANDS);
+    });
+    return { data, longer: true };
+  }
+
+  #same(mel: Frames): ClapFeatures {
+    if (!this.#fusion) return { data: mel.data, longer: false };
+    const data = new Float32Array(4 * mel.data.length);
+    for (let channel = 0; channel < 4; channel++) data.set(mel.data, channel * mel.data.length);
+    return { data, longer: false };
+  }
+}
+
+/** First place and number of places of each third of `count` starts: NumPy's `array_split`, an empty third counting as [0]. */
+function thirds(count: number): readonly (readonly [first: number, count: number])[] {
+  const [size, rest] = [Math.floor(count / 3), count % 3];
+  let first = 0;
+  return [0, 1, 2].map((i) => {
+    const own = size + (i < rest ? 1 : 0);
+    const third = own === 0 ? ([0, 1] as const) : ([first, own] as const);
+    first += own;
+    return third;
+  });
+}
+
+/** Whole copies of a short wave, then zeros ("repeatpad"). */
+function repeated(wave: Float32Array): Float32Array {
+  if (wave.length === LENGTH) return wave;
+  const out = new Float32Array(LENGTH);
+  const copies = Math.floor(LENGTH / wave.length);
+  for (let i = 0; i < copies; i++) out.set(wave, i * wave.length);
+  return out;
+}
+
+/** The mean over channels, summed in float32 as librosa's `to_mono`. */
+function mixDown(channels: readonly Float32Array[]): Float32Array {
+  const [first = new Float32Array(0), ...others] = channels;
+  if (others.length === 0) return first;
+  const sum = Float32Array.from(first);
+  for (const channel of others) for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] ?? 0) + (channel[i] ?? 0);
+  for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] ?? 0) / channels.length;
+  return sum;
+}
+
+function checkAudio(channels: readonly Float32Array[], sampleRate: number): void {
+  const samples = channels[0]?.length ?? 0;
+  if (samples === 0 || channels.some((channel) => channel.length !== samples)) {
+    throw new FreebindError(
+      'FREEBIND_ARGUMENT_INVALID',
+      `The sound has ${channels.length} channels of ${channels.map((channel) => channel.length).join(', ') || 'no'} samples, expected at least one, all of one length above 0.`,
+    );
+  }
+  channels.forEach((channel, c) => {
+    const bad = channel.findIndex((sample) => !Number.isFinite(sample));
+    if (bad >= 0) {
+      throw new FreebindError(
+        'FREEBIND_NUMBER_INVALID',
+        `Sample ${bad} of channel ${c} at ${sampleRate} Hz is ${channel[bad]}; samples must be finite. Decode the sound again.`,
+      );
+    }
+  });
+}

@@ -1,0 +1,66 @@
+import { API_VERSION, definePlugin, type Plugin, SPACE, type SpaceManifest } from '@freebind/core';
+import type { EncoderSpace } from '@freebind/encoder-onnx';
+import { type ModelManifest, readModelManifest } from '@freebind/models';
+import { type ClapFiles, clapSpace, type ClapSpaceOptions } from './clap-space.ts';
+
+export { ClapAudio, type ClapFeatures, type Draw } from './clap-audio.ts';
+export { type ClapFiles, clapSpace, type ClapSpaceOptions } from './clap-space.ts';
+export { RobertaTokenizer, type TokenIds } from './roberta-tokenizer.ts';
+
+/** CLAP's models: LAION's general one with fusion, its music one, and the unfused one as transformers.js lays it out. */
+export type ClapModel = 'general' | 'music' | 'unfused';
+
+/** Options of the plugin. */
+export interface ClapOptions extends ClapSpaceOptions {
+  /** The model whose files the folder `models` holds. The others are looked for where models usually are. Default `general`. */
+  readonly model?: ClapModel;
+}
+
+const MODELS: Readonly<Record<ClapModel, { readonly checkpoint: string; readonly files: ClapFiles }>> = {
+  general: {
+    checkpoint: '630k-fusion-best.pt',
+    files: { audio: 'clap_audio.onnx', text: 'clap_text.onnx', fusion: true },
+  },
+  music: {
+    checkpoint: 'music_audioset_epoch_15_esc_90.14.pt',
+    files: { audio: 'clap_audio.onnx', text: 'clap_text.onnx', fusion: false },
+  },
+  unfused: {
+    checkpoint: 'Xenova/clap-htsat-unfused',
+    files: { audio: 'onnx/audio_model.onnx', text: 'onnx/text_model.onnx', fusion: false },
+  },
+};
+
+/** Which model files there are and what their graphs must be: `models.json` of this package. */
+export function clapModels(): ModelManifest {
+  return readModelManifest(new URL('../models.json', import.meta.url));
+}
+
+/** LAION-CLAP (ICASSP 2023) as a plugin: `clap({ model: 'general', models: './clap' })`. */
+const clap: Plugin<ClapOptions> = definePlugin<ClapOptions>(
+  {
+    apiVersion: API_VERSION,
+    package: '@freebind/space-clap',
+    spaces: ['clap-general', 'clap-music', 'clap-unfused'],
+  },
+  ({ bind }, { model: chosen = 'general', models: folder, ...options }) => {
+    // The keys of MODELS are its models.
+    for (const variant of Object.keys(MODELS) as ClapModel[]) {
+      const { checkpoint, files } = MODELS[variant];
+      const manifest: SpaceManifest = {
+        id: `clap-${variant}`,
+        dimension: 512,
+        modalities: ['audio', 'text'],
+        source: { paper: 'LAION-CLAP, ICASSP 2023, arXiv 2211.06687', checkpoint, license: 'unknown' },
+      };
+      const own = { ...options, models: variant === chosen ? folder : undefined };
+      bind(SPACE)
+        .toResolvedValue((): EncoderSpace => clapSpace(manifest, { models: clapModels(), variant, files }, own), [])
+        .inSingletonScope()
+        .whenNamed(manifest.id)
+        .onDeactivation((space) => space.close());
+    }
+  },
+);
+
+export default clap;
