@@ -13,7 +13,8 @@ import { selectRows, stackTables } from '../table.ts';
 import type { TrainingEvent } from '../training/events.ts';
 import { isFinished, plain, readFinished } from '../training/finished.ts';
 import { holdTables } from '../training/held-tables.ts';
-import { type CheckpointOptions, train } from '../training/run.ts';
+import { type CheckpointOptions, train, type Trained } from '../training/run.ts';
+import { describeTrainedOn, isMixed } from '../training/trained-on.ts';
 import { discardWorkFolder, openWorkFolder, type WorkFolder } from '../training/work-folder.ts';
 import { FUSE_TRAINING, type FuseTraining } from './fuse-options.ts';
 import { type PreparedLatents, prepareLatents } from './prepared-latents.ts';
@@ -96,12 +97,16 @@ export async function* fuse(options: FuseOptions): AsyncGenerator<TrainingEvent,
   }
   await checkFolderFree(out, 'space', options);
 
-  const { id: backendId, precision } = backend.manifest;
-  const work = await openWorkFolder(workPath, { ...made, backend: { id: backendId, precision } }, options);
+  // Whichever backend began it, another may go on with it.
+  const work = await openWorkFolder(workPath, made, options);
   try {
-    const { space, losses } = yield* fuseLatents(options, { training, paired, items, manifest, work });
-    const lossCurve = { [name]: losses };
-    await writeFusedSpace(out, space, { ...provenance, lossCurve }, { replace: options.replace ?? false });
+    const { space, losses, trainedOn } = yield* fuseLatents(options, { training, paired, items, manifest, work });
+    const told = {
+      ...provenance,
+      lossCurve: { [name]: losses },
+      ...(isMixed(trainedOn, backend.manifest) && { notes: [`Trained on ${describeTrainedOn(trainedOn)}.`] }),
+    };
+    await writeFusedSpace(out, space, told, { replace: options.replace ?? false });
     await work.remove();
     yield { type: 'done', stage: name, path: out };
     return { path: out, space, reused: false };
@@ -119,7 +124,11 @@ async function* fuseLatents(
     readonly manifest: SpaceManifest;
     readonly work: WorkFolder;
   },
-): AsyncGenerator<TrainingEvent, { readonly space: FusedSpaceData; readonly losses: readonly number[] }, undefined> {
+): AsyncGenerator<
+  TrainingEvent,
+  Pick<Trained, 'trainedOn'> & { readonly space: FusedSpaceData; readonly losses: readonly number[] },
+  undefined
+> {
   const { training, paired, items, manifest, work } = parts;
   const prepared: Record<string, PreparedLatents> = {};
   try {
@@ -167,6 +176,7 @@ async function* fuseLatents(
       space: { manifest, adapters: Object.fromEntries(adapters), temperature: trained.temperature },
       // Seven digits are a float32's.
       losses: Array.from(trained.losses, (loss) => Number(loss.toPrecision(7))),
+      trainedOn: trained.trainedOn,
     };
   } finally {
     await Promise.all(Object.values(prepared).map(({ close }) => close()));

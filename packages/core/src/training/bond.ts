@@ -17,6 +17,7 @@ import { renameStage, type TrainingEvent } from './events.ts';
 import { isFinished, plain, readFinished } from './finished.ts';
 import { pairsOf, trainHead } from './head.ts';
 import type { CheckpointOptions } from './run.ts';
+import { describeTrainedOn, isMixed } from './trained-on.ts';
 import { discardWorkFolder, openWorkFolder } from './work-folder.ts';
 
 /** One bond to train, and where to put it. */
@@ -78,10 +79,12 @@ export async function* trainBond(options: TrainBondOptions): AsyncGenerator<Trai
   const taken = await takeHeads(options, plan);
   const left = plan.heads.filter(({ name }) => !taken.has(name));
   if (options.merge === true && left.length > 0) throw incomplete(options, plan, left);
-  const work = await openWorkFolder(workPath, { ...made, backend: plan.backend }, options);
+  // Whichever backend began it, another may go on with it.
+  const work = await openWorkFolder(workPath, made, options);
   try {
     const networks: Record<string, Network> = {};
     const lossCurve: Record<string, readonly number[]> = {};
+    const notes: string[] = [];
     const pairs = left.length === 0 ? undefined : yield* collectFor(options, plan, work);
     try {
       for (const head of plan.heads) {
@@ -91,11 +94,13 @@ export async function* trainBond(options: TrainBondOptions): AsyncGenerator<Trai
         if (trained === undefined) throw new Error('A head is taken, or its pseudo pairs are there.');
         networks[head.name] = trained.network;
         lossCurve[head.name] = trained.losses;
+        if (trained.mixed !== undefined) notes.push(`Head "${head.name}" was trained on ${trained.mixed}.`);
       }
     } finally {
       await pairs?.close();
     }
-    await writeBond(out, { manifest, networks }, { ...provenance, lossCurve }, { replace });
+    const told = { ...provenance, lossCurve, ...(notes.length > 0 && { notes }) };
+    await writeBond(out, { manifest, networks }, told, { replace });
     await work.remove();
   } finally {
     await work.release();
@@ -168,10 +173,11 @@ export function pairSources(
   };
 }
 
-/** A trained head: its network, and its losses in nats. */
+/** A trained head: its network, its losses in nats, and in words what it was trained on if that was not this backend alone. */
 interface TrainedHead {
   readonly network: Network;
   readonly losses: readonly number[];
+  readonly mixed?: string;
 }
 
 /** The heads that the reuse folder has. */
@@ -209,8 +215,14 @@ export async function* trainNewHead(
   const { training } = plan;
   const folder = join(work.path, 'heads', encodeURIComponent(head.name));
   const run = trainHead({ ...options, training, head, pairs, folder });
-  const trained = yield* renameStage(stageOf(plan, head), run);
-  if (options.reuse !== undefined) {
+  const { network, losses, trainedOn } = yield* renameStage(stageOf(plan, head), run);
+  const trained = {
+    network,
+    losses,
+    ...(isMixed(trainedOn, options.backend.manifest) && { mixed: describeTrainedOn(trainedOn) }),
+  };
+  // The piece's name says which backend made it.
+  if (options.reuse !== undefined && trained.mixed === undefined) {
     // A bond of this one head, so that a piece is read as any bond is.
     const bond = { manifest: { ...plan.manifest, heads: [head.name] }, networks: { [head.name]: trained.network } };
     const provenance = { ...plan.provenance, lossCurve: { [head.name]: trained.losses } };

@@ -8,6 +8,7 @@ import { writeError } from '../files/write-error.ts';
 import type { Tensor } from '../network.ts';
 import { digestWeights } from './digest.ts';
 import { findDifference } from './identity.ts';
+import { readTrainedOn, type TrainedOn } from './trained-on.ts';
 
 /** Where a run stood: everything its next step depends on, and what it has to tell. */
 export interface Checkpoint {
@@ -16,6 +17,8 @@ export interface Checkpoint {
   readonly losses: Float64Array;
   /** As used in the last step. */
   readonly temperature: number;
+  /** What took the steps, in order. */
+  readonly trainedOn: readonly TrainedOn[];
 }
 
 /** The checkpoints of one run, `checkpoint-STEP.safetensors`; the newest two are kept. */
@@ -63,7 +66,12 @@ export async function openCheckpoints(folder: string, identity: unknown): Promis
         [LOSSES]: { shape: [checkpoint.losses.length], data: checkpoint.losses },
       };
       await writeSafetensors(path, tensors, {
-        freebind: JSON.stringify({ step: checkpoint.state.step, temperature: checkpoint.temperature, identity }),
+        freebind: JSON.stringify({
+          step: checkpoint.state.step,
+          temperature: checkpoint.temperature,
+          trainedOn: checkpoint.trainedOn,
+          identity,
+        }),
         sha256: digestWeights(tensors),
       });
       for (const name of (await listCheckpoints(folder)).slice(0, -KEPT)) await rm(join(folder, name), { force: true });
@@ -85,7 +93,7 @@ async function listCheckpoints(folder: string): Promise<string[]> {
 async function readCheckpoint(path: string, identity: unknown): Promise<Checkpoint> {
   const file = await openSafetensors(path);
   try {
-    const { step, temperature, identity: theirs } = parseMetadata(file.metadata.freebind, path);
+    const { step, temperature, trainedOn, identity: theirs } = parseMetadata(file.metadata.freebind, path);
     const difference = findDifference(theirs, identity);
     if (difference !== undefined) {
       throw new FreebindError(
@@ -100,7 +108,7 @@ async function readCheckpoint(path: string, identity: unknown): Promise<Checkpoi
       throw new FreebindError('FREEBIND_FILE_INVALID', `The numbers in ${path} are not those that were written.`);
     }
     const { [LOSSES]: losses, ...own } = tensors;
-    return { state: { step, tensors: own }, losses: Float64Array.from(losses?.data ?? []), temperature };
+    return { state: { step, tensors: own }, losses: Float64Array.from(losses?.data ?? []), temperature, trainedOn };
   } finally {
     await file.close();
   }
@@ -109,13 +117,15 @@ async function readCheckpoint(path: string, identity: unknown): Promise<Checkpoi
 function parseMetadata(
   text: string | undefined,
   path: string,
-): { readonly step: number; readonly temperature: number; readonly identity: unknown } {
+): Pick<Checkpoint, 'temperature' | 'trainedOn'> & { readonly step: number; readonly identity: unknown } {
   try {
     const value: unknown = JSON.parse(text ?? '');
     if (typeof value === 'object' && value !== null && 'step' in value && 'temperature' in value) {
       const { step, temperature } = value;
       const identity = 'identity' in value ? value.identity : undefined;
-      if (typeof step === 'number' && typeof temperature === 'number') return { step, temperature, identity };
+      const trainedOn = readTrainedOn('trainedOn' in value ? value.trainedOn : undefined);
+      if (typeof step === 'number' && typeof temperature === 'number' && trainedOn !== undefined)
+        return { step, temperature, trainedOn, identity };
     }
   } catch {
     // Not JSON: falls through to the refusal.

@@ -11,7 +11,7 @@ import { stackTables } from '../table.ts';
 import { ADAM, type BondTraining } from './bond-options.ts';
 import type { TrainingEvent } from './events.ts';
 import { holdTables } from './held-tables.ts';
-import { type CheckpointOptions, train } from './run.ts';
+import { type CheckpointOptions, train, type Trained } from './run.ts';
 
 /** The two spaces of a bond and the way it goes. */
 export interface BondDirection {
@@ -38,7 +38,11 @@ export async function* trainHead(
     readonly checkpoints?: Omit<CheckpointOptions, 'folder'>;
     readonly signal?: AbortSignal;
   },
-): AsyncGenerator<TrainingEvent, { readonly network: Network; readonly losses: readonly number[] }, undefined> {
+): AsyncGenerator<
+  TrainingEvent,
+  Pick<Trained, 'trainedOn'> & { readonly network: Network; readonly losses: readonly number[] },
+  undefined
+> {
   const { kind, backend, unified, expert, training, head, folder, signal } = options;
   const { seed } = training;
   const pairs = pairsOf(options, training.pairs, head);
@@ -55,7 +59,7 @@ export async function* trainHead(
     ...(kind === 'displacement' ? { input: ours, output: theirs } : { input: theirs, output: ours }),
     hidden: training.hidden,
   });
-  const { networks, losses } = yield* train({
+  const { networks, losses, trainedOn } = yield* train({
     stage: head.name,
     backend,
     networks: { [NETWORK]: initialise(layers, random(seed, 'initialise', head.name), 'xavier') },
@@ -73,7 +77,7 @@ export async function* trainHead(
   const network = networks[NETWORK];
   if (network === undefined) throw new Error('A run gives the networks that it was given.');
   // Seven digits are a float32's.
-  return { network, losses: Array.from(losses, (loss) => Number(loss.toPrecision(7))) };
+  return { network, losses: Array.from(losses, (loss) => Number(loss.toPrecision(7))), trainedOn };
 }
 
 /**

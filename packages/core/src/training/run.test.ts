@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ReferenceBackend } from '@freebind/backend-reference';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { runChild } from '../../test/child.ts';
 import { toyRun } from '../../test/toy-run.ts';
@@ -28,7 +29,12 @@ async function finish(
 }
 
 const unbroken = async (): Promise<Trained> => resultOf(await finish(toyRun()));
-const resultOf = ({ networks, losses, temperature }: Trained): Trained => ({ networks, losses, temperature });
+const resultOf = ({ networks, losses, temperature, trainedOn }: Trained): Trained => ({
+  networks,
+  losses,
+  temperature,
+  trainedOn,
+});
 const withCheckpoints = (changes: Partial<RunOptions> = {}): RunOptions =>
   toyRun({ checkpoints: { folder, everySteps: 3 }, ...changes });
 
@@ -102,6 +108,33 @@ test.each(['cut short', 'a turned bit'])(
     expect(resultOf(result)).toEqual(await unbroken());
   },
 );
+
+test("another backend's checkpoint is continued, with a warning, and what took which step is told", async () => {
+  const stop = new AbortController();
+  const run = finish(withCheckpoints({ signal: stop.signal }), (event) => {
+    if (event.type === 'step' && event.step === 7) stop.abort();
+  });
+  await expect(run).rejects.toMatchObject({ code: 'FREEBIND_ABORTED' });
+  const backend = new ReferenceBackend({ precision: 'float64' });
+  const { events, losses, trainedOn } = await finish(withCheckpoints({ backend }));
+  expect(events.slice(0, 2)).toMatchObject([
+    { type: 'stage', done: 7 },
+    {
+      type: 'warning',
+      message: expect.stringMatching(/reference, float32 .* step 0, then reference, float64 .* step 7/),
+    },
+  ]);
+  expect(trainedOn).toMatchObject([
+    { precision: 'float32', fromStep: 0 },
+    { precision: 'float64', fromStep: 7 },
+  ]);
+  const whole = (await unbroken()).losses;
+  expect(losses.slice(0, 7)).toEqual(whole.slice(0, 7));
+  // A logit is a cosine, right to the backend's tolerance, over τ; ten times that a step, as each rests on those before it.
+  const tolerance = 10 * toyRun().backend.manifest.tolerance * (1 + 2 / 0.07);
+  losses.forEach((loss, i) => expect(Math.abs(loss - (whole[i] ?? NaN))).toBeLessThan((i + 1) * tolerance));
+  expect(losses).not.toEqual(whole);
+});
 
 test('when every checkpoint is damaged the run is refused, not started anew in silence', async () => {
   await finish(withCheckpoints());

@@ -12,6 +12,7 @@ import { paceMeter, type TrainingEvent } from './events.ts';
 import { planReadAhead, readAhead } from './read-ahead.ts';
 import { alphaAt, type MixSchedule, rateAt, type RateSchedule } from './schedule.ts';
 import type { BlockShuffle } from './shuffle.ts';
+import { describeTrainedOn, goOnWith, type TrainedOn } from './trained-on.ts';
 
 /** One training run: everything but the arithmetic. All of it is plain data but for the backend, the tables and the signal. */
 export interface RunOptions {
@@ -60,6 +61,8 @@ export interface Trained {
   readonly temperature: number;
   /** Of every step from the first, in nats. */
   readonly losses: Float64Array;
+  /** What took the steps; one entry, unless checkpoints of another backend were continued. */
+  readonly trainedOn: readonly TrainedOn[];
 }
 
 /** Default seconds between checkpoints: a kill costs at most a minute. */
@@ -67,7 +70,8 @@ const CHECKPOINT_SECONDS = 60;
 
 /**
  * Trains networks: batches, schedules, mixup and dropout seeds all follow from `seed`, `stage` and the step's number, so
- * that a run that was killed at any moment continues from its checkpoint bit for bit on the same backend and device.
+ * that a run that was killed at any moment continues from its checkpoint bit for bit on the same backend and device. On
+ * another one it continues as well, with a warning event: within the backends' tolerances, not bit for bit.
  *
  * @throws FREEBIND_TRAINING_DIVERGED at a loss or weight that is not finite, naming the table and row if one is to blame
  * @throws FREEBIND_CHECKPOINT_INVALID when the checkpoints are another run's, saying what differs, or all are damaged
@@ -90,8 +94,15 @@ export async function* train(options: RunOptions): AsyncGenerator<TrainingEvent,
   let temperature = found?.temperature ?? options.objective.temperature.initial;
   yield { type: 'stage', stage, done: step, total: steps };
   for (const message of [...(warning ?? []), ...(found?.damaged ?? [])]) yield { type: 'warning', stage, message };
-  if (found !== undefined && step === steps)
-    return { networks: networksOf(options.networks, found.state), temperature, losses };
+  if (found !== undefined && step === steps) {
+    const { trainedOn } = found;
+    return { networks: networksOf(options.networks, found.state), temperature, losses, trainedOn };
+  }
+  const trainedOn = goOnWith(found?.trainedOn ?? [], backend.manifest, step);
+  if (found !== undefined && trainedOn !== found.trainedOn) {
+    const message = `The checkpoint is another backend's, so the result is not bit for bit that of one backend: ${describeTrainedOn(trainedOn)}.`;
+    yield { type: 'warning', stage, message };
+  }
 
   const reader = ahead && readAhead(options.tables, { rowsOf, steps, batches: ahead.batches });
   const trainer = await backend.openTrainer({
@@ -124,14 +135,14 @@ export async function* train(options: RunOptions): AsyncGenerator<TrainingEvent,
       if (step === steps || (folder !== undefined && (isDue(step) || stop))) {
         state = await trainer.snapshot();
         checkState(state, stage);
-        const path = await folder?.save({ state, losses: losses.subarray(0, step), temperature });
+        const path = await folder?.save({ state, losses: losses.subarray(0, step), temperature, trainedOn });
         if (path !== undefined) yield { type: 'checkpoint', stage, step, path };
       }
       if (stop) throw aborted(stage, step, steps, folder !== undefined);
     }
     // A run of no steps still has its networks.
     state ??= await trainer.snapshot();
-    return { networks: networksOf(options.networks, state), temperature, losses };
+    return { networks: networksOf(options.networks, state), temperature, losses, trainedOn };
   } finally {
     await trainer.close();
     await reader?.close();
@@ -182,7 +193,7 @@ async function openFolder(
   drawn: { readonly batch: number; readonly blocks: BlockShuffle | undefined },
 ): Promise<CheckpointFolder | undefined> {
   if (options.checkpoints === undefined) return undefined;
-  const { stage, backend, objective, optimizer, rate, epochs, seed, mixup, views, shortBatch, data } = options;
+  const { stage, objective, optimizer, rate, epochs, seed, mixup, views, shortBatch, data } = options;
   const networks = Object.entries(options.networks).map(([name, network]) => [
     name,
     { layers: network.layers, weights: digestWeights(network.weights) },
@@ -190,7 +201,6 @@ async function openFolder(
   const tables = Object.entries(options.tables).map(([name, { rows, cols }]) => [name, { rows, cols }]);
   return openCheckpoints(options.checkpoints.folder, {
     stage,
-    backend: { id: backend.manifest.id, precision: backend.manifest.precision },
     ...drawn,
     epochs,
     seed,
