@@ -94,7 +94,7 @@ export { PRESETS, PUBLISHED } from './published.ts';
 export { hash32, normalMatrix, type Random, random, uniformReals } from './random.ts';
 export { type Factors, type Recipe, recipe, type Step } from './recipe.ts';
 export { formatRecipe, formatStep, spaceIdOf } from './recipe-text.ts';
-export type { Embeddings, Modality, ModalityInputs, Space, SpaceManifest, SpaceRows } from './space.ts';
+export type { EachEmbedding, Embeddings, Modality, ModalityInputs, Space, SpaceManifest, SpaceRows } from './space.ts';
 export type { Store } from './store.ts';
 export { selectRows, stackTables, type Table, tableOf } from './table.ts';
 export { BACKEND, BOND, PLUGIN, SPACE, STORE } from './tokens.ts';

@@ -1,3 +1,4 @@
+import type { FreebindError } from './errors.ts';
 import type { Matrix } from './matrix.ts';
 
 /** What each modality is made of, for spaces that embed media. A plugin adds a modality by declaration merging. */
@@ -32,6 +33,11 @@ export interface Embeddings extends SpaceRows {
   readonly unit: true;
 }
 
+/** What became of one input: its unit row, or why it has none. */
+export type EachEmbedding =
+  | { readonly row: Float32Array; readonly error?: never }
+  | { readonly error: FreebindError; readonly row?: never };
+
 /** A pretrained contrastive representation: several modalities, one shared metric. */
 export interface Space {
   readonly manifest: SpaceManifest;
@@ -47,6 +53,22 @@ export interface Space {
     inputs: readonly ModalityInputs[M][],
     options?: { readonly signal?: AbortSignal },
   ): Promise<Embeddings>;
+
+  /**
+   * As `embed`, but an input that cannot be embedded does not stop the others: one answer an input, in order. Optional; without
+   * it, long runs embed the inputs of a batch that was refused one by one.
+   */
+  embedEach?<M extends Modality>(
+    modality: M,
+    inputs: readonly ModalityInputs[M][],
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<readonly EachEmbedding[]>;
+
+  /**
+   * What the rows of a modality depend on besides the inputs: fingerprints of files, options; as text, by name. Optional; a run
+   * that is resumed compares it, so that rows of two models never end in one table.
+   */
+  fingerprint?(modality: Modality): Promise<Readonly<Record<string, string>>>;
 
   /** Frees what the space holds. Calling it twice is quiet. */
   close(): Promise<void>;

@@ -1,5 +1,7 @@
 import { availableParallelism } from 'node:os';
+import { basename } from 'node:path';
 import {
+  type EachEmbedding,
   type Embeddings,
   FreebindError,
   type FreebindErrorCode,
@@ -11,6 +13,7 @@ import {
   type Space,
   type SpaceManifest,
 } from '@freebind/core';
+import { fingerprint } from '@freebind/core/files';
 import type { Feed } from './contract.ts';
 import type { OnnxEncoder } from './onnx-encoder.ts';
 
@@ -24,17 +27,16 @@ export interface ModalityEncoder<Input> {
   readonly prepare: (input: Input, signal: AbortSignal | undefined) => Feeds | Promise<Feeds>;
   /** Most inputs of one run. Default 16. */
   readonly batch?: number;
+  /** Files besides the graph that decide what is prepared, such as a vocabulary, for `fingerprint`. */
+  readonly files?: () => Promise<readonly string[]>;
+  /** Options that decide it, for `fingerprint`. */
+  readonly options?: Readonly<Record<string, string | number>>;
 }
 
 export type Feeds = Readonly<Record<string, Feed>>;
 
 /** The encoders of a space, by modality. */
 export type ModalityEncoders = { readonly [M in Modality]?: ModalityEncoder<ModalityInputs[M]> };
-
-/** What became of one input: its unit row, or why it has none. */
-export type EachEmbedding =
-  | { readonly row: Float32Array; readonly error?: never }
-  | { readonly error: FreebindError; readonly row?: never };
 
 /** Inputs of one run where an encoder does not say. */
 const BATCH = 16;
@@ -79,6 +81,21 @@ export class EncoderSpace implements Space {
     const all: EachEmbedding[] = [];
     for await (const one of this.#each(modality, inputs, options.signal)) all.push(one);
     return all;
+  }
+
+  /**
+   * Fingerprints of a modality's graph, its external data and its other files by their names, and what else decides its rows: the
+   * device and the size of batches, on which a graph's last bits may depend.
+   *
+   * @throws FREEBIND_CAPABILITY_MISSING FREEBIND_FILE_MISSING
+   */
+  async fingerprint(modality: Modality): Promise<Readonly<Record<string, string>>> {
+    const { encoder, batch = BATCH, files, options } = this.#encoderOf(modality);
+    const prints: Record<string, string> = { device: encoder.device, batch: String(batch) };
+    for (const [name, option] of Object.entries(options ?? {})) prints[name] = String(option);
+    for (const path of [...(await encoder.files()), ...((await files?.()) ?? [])])
+      prints[basename(path)] = await fingerprint(path);
+    return prints;
   }
 
   /** Gives the memory of a modality's graph back, or of all; the next `embed` loads it again. */

@@ -1,4 +1,5 @@
-import { stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { FreebindError, isFreebindError } from '@freebind/core';
 import { checkGraph, type Feed, type GraphContract } from './contract.ts';
 import { type EncoderPlacement, EncoderThread, type GraphRows } from './encoder-thread.ts';
@@ -28,6 +29,20 @@ export class OnnxEncoder {
   /** Whether the graph is in memory, or on its way there. */
   get loaded(): boolean {
     return this.#thread !== undefined;
+  }
+
+  /** Where it runs. */
+  get device(): string {
+    return this.#options.device ?? 'cpu';
+  }
+
+  /** The graph's file and its external data: what lies beside it as `NAME.onnx_data`, `NAME.onnx.data`, `NAME.onnx_data_1`, …, as exporters name them. */
+  async files(): Promise<readonly string[]> {
+    const path = await this.#options.path();
+    const beside = await readdir(dirname(path)).catch((): string[] => []);
+    const own = [`${basename(path)}_data`, `${basename(path)}.data`];
+    const data = beside.filter((name) => own.some((start) => name.startsWith(start))).sort();
+    return [path, ...data.map((name) => join(dirname(path), name))];
   }
 
   /**

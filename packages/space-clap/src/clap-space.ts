@@ -47,6 +47,7 @@ export function clapSpace(
     audio: {
       ...batch,
       encoder: encoder(files.audio),
+      options: { seed },
       prepare: (input) => {
         const wave = audio.wave(input);
         // By the sound, not by its place in a batch: alone or in company, it is heard at the same places.
@@ -61,6 +62,7 @@ export function clapSpace(
     text: {
       ...batch,
       encoder: encoder(files.text),
+      files: async () => [await find('vocab.json')(), await find('merges.txt')()],
       prepare: async (text) => {
         checkText(text);
         tokenizer ??= openTokenizer();

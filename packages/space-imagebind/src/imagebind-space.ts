@@ -58,6 +58,7 @@ export function imagebindSpace(
     text: {
       ...batch,
       encoder: encoder(FILES.text),
+      files: async () => [await find(FILES.vocabulary)()],
       prepare: async (text) => {
         checkText(text);
         tokenizer ??= find(FILES.vocabulary)().then((path) => ClipTokenizer.open(path));

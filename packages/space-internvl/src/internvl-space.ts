@@ -42,6 +42,7 @@ export function internvlSpace(
     text: {
       ...batch,
       encoder: encoder('internvl_c_text.onnx'),
+      files: async () => [await find('tokenizer.model')()],
       prepare: async (text) => {
         checkText(text);
         tokenizer ??= find('tokenizer.model')().then((path) => InternvlTokenizer.open(path));

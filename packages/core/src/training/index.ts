@@ -14,7 +14,8 @@ export { type Party, type SpaceTables, type TupleColumn, tupleColumns } from '..
 export { trainBond, type TrainBondOptions, type TrainedBond } from './bond.ts';
 export { type BondShardOptions, trainBondShard } from './bond-shard.ts';
 export { ADAM, BOND_TRAINING, bondId, type BondTraining } from './bond-options.ts';
-export type { Pace, TrainingEvent } from './events.ts';
+export { type Pace, paceMeter, type TrainingEvent } from './events.ts';
+export { findDifference } from './identity.ts';
 export { type CheckpointOptions, type RunOptions, train, type Trained } from './run.ts';
 export { alphaAt, FUSEMIX_RATE, type MixSchedule, type Moment, rateAt, type RateSchedule } from './schedule.ts';
 export { embedTable } from '../fusemix/embed-table.ts';
@@ -31,4 +32,5 @@ export {
   type TrainRecipeOptions,
   trainRecipeShard,
 } from './recipe.ts';
+export { openWorkFolder, type WorkFolder } from './work-folder.ts';
 export { type PlannedBond, planTraining, type TrainingPlan } from './training-plan.ts';
