@@ -31,6 +31,24 @@ export async function writeSafetensors(
   });
   entries.sort((a, b) => NUMBER_BYTES[b.dtype] - NUMBER_BYTES[a.dtype] || (a.name < b.name ? -1 : 1));
 
+  const head = safetensorsHead(entries, metadata);
+  function* chunks(): Generator<Uint8Array> {
+    yield head;
+    for (const { data, dtype } of entries) yield encodeReals(dtype, data);
+  }
+  await writeFileAtomic(path, chunks());
+}
+
+/** The bytes before the numbers of a safetensors file; `entries` in the order in which their numbers follow. */
+export function safetensorsHead(
+  entries: readonly {
+    readonly name: string;
+    readonly shape: readonly number[];
+    readonly dtype: NumberFormat;
+    readonly bytes: number;
+  }[],
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array {
   // A map, because an object would move names such as "0" to the front and take "__proto__" for its prototype.
   const header = new Map<string, unknown>();
   const sorted = Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1));
@@ -45,10 +63,5 @@ export async function writeSafetensors(
   const head = new Uint8Array(8 + Math.ceil(text.length / 8) * 8).fill(0x20);
   new DataView(head.buffer).setBigUint64(0, BigInt(head.length - 8), true);
   head.set(text, 8);
-
-  function* chunks(): Generator<Uint8Array> {
-    yield head;
-    for (const { data, dtype } of entries) yield encodeReals(dtype, data);
-  }
-  await writeFileAtomic(path, chunks());
+  return head;
 }

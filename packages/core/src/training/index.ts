@@ -32,5 +32,5 @@ export {
   type TrainRecipeOptions,
   trainRecipeShard,
 } from './recipe.ts';
-export { openWorkFolder, type WorkFolder } from './work-folder.ts';
+export { discardWorkFolder, openWorkFolder, type WorkFolder } from './work-folder.ts';
 export { type PlannedBond, planTraining, type TrainingPlan } from './training-plan.ts';

@@ -1,0 +1,131 @@
+import { rm, rmdir, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { FreebindError, isFreebindError } from '@freebind/core';
+import {
+  type AtomicFile,
+  createFileAtomic,
+  type FolderLock,
+  idsPath,
+  lockFolder,
+  tableHead,
+  type TableFormat,
+  writeFileAtomic,
+} from '@freebind/core/files';
+import type { Neighbours } from './neighbours.ts';
+import { skippedPath } from './neighbours.ts';
+import { type Chunk, PartReader, type Totals } from './part.ts';
+import { type RunIdentity, targetsOf, writeRecord } from './record.ts';
+import { workRoot } from './shards.ts';
+
+/** Complete parts that tables are made from. */
+export interface FinishOptions {
+  readonly out: string;
+  readonly identity: RunIdentity;
+  readonly format: TableFormat;
+  /** Folders of the parts, by their shards' numbers. */
+  readonly parts: readonly string[];
+  /** Over all parts. */
+  readonly totals: Totals;
+  readonly neighbours: Neighbours | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** A table that was written. */
+export interface EmbeddedTable {
+  readonly space: string;
+  readonly path: string;
+  readonly shape: readonly [rows: number, cols: number];
+}
+
+/** Names of the columns of a part: one of rows a space, ids, and skipped inputs as JSON lines. */
+export function columnsOf({ spaces }: Pick<RunIdentity, 'spaces'>): readonly string[] {
+  return [...spaces.map((_, s) => `rows-${s}`), 'ids.txt', 'skipped.jsonl'];
+}
+
+/**
+ * Puts complete parts together: tables, ids and the list of skipped inputs, each written aside and renamed when all of them are
+ * whole. Killed in between, the same run does it again, to the same bytes. The parts stay.
+ *
+ * @throws FREEBIND_CHECKPOINT_INVALID when a part's bytes are not what was written, FREEBIND_OUTPUT_BUSY FREEBIND_WRITE_FAILED FREEBIND_ABORTED
+ */
+export async function writeTables(options: FinishOptions): Promise<readonly EmbeddedTable[]> {
+  const { out, identity, format, totals, neighbours, signal } = options;
+  const { modality, dtype } = identity;
+  await neighbours?.checkRows(totals.rows);
+  const targets = targetsOf(out, identity, format);
+  const skipped = skippedPath(out, modality);
+  const lock = await lockWhenFree(out, signal);
+  const files: AtomicFile[] = [];
+  try {
+    await writeFileAtomic(markerPath(out, modality), '');
+    for (const path of [...targets.map(({ path }) => path), idsPath(out, modality), skipped])
+      files.push(await createFileAtomic(path));
+    for (const [t, { space }] of targets.entries())
+      await files[t]?.write(tableHead(format, { rows: totals.rows, cols: space.dimension, dtype }));
+    for await (const { pieces } of chunksInOrder(options)) {
+      if (signal?.aborted === true)
+        throw new FreebindError('FREEBIND_ABORTED', 'Stopped while the tables were written.');
+      await Promise.all(files.map((file, f) => file.write(pieces[f] ?? new Uint8Array())));
+    }
+    const [list, ids, ...tables] = [...files].reverse();
+    await ids?.commit();
+    if (totals.skipped > 0) await list?.commit();
+    else if (neighbours === undefined) await rm(skipped, { force: true });
+    for (const table of tables.reverse()) await table.commit();
+    for (const target of targets) await writeRecord(target, identity, totals);
+  } finally {
+    await Promise.all(files.map((file) => file.discard()));
+    await lock.release();
+  }
+  return targets.map(({ space, path }) => ({ space: space.id, path, shape: [totals.rows, space.dimension] }));
+}
+
+/** Whether tables of a modality were being written to `out` by a run that did not come to its end. */
+export async function isFinishing(out: string, modality: string): Promise<boolean> {
+  return (await stat(markerPath(out, modality)).catch(() => undefined)) !== undefined;
+}
+
+/** Removes what is left of a modality's unfinished work when its parts are gone. */
+export async function clearMarker(out: string, modality: string): Promise<void> {
+  await rm(markerPath(out, modality), { force: true });
+  // Not empty while other shards or modalities are at work.
+  await rmdir(workRoot(out, modality)).catch(() => undefined);
+  await rmdir(dirname(workRoot(out, modality))).catch(() => undefined);
+}
+
+/** Chunks of all parts in the order of the list: they were dealt out in turn. */
+async function* chunksInOrder({ parts, identity, totals }: FinishOptions): AsyncGenerator<Chunk, void, undefined> {
+  const readers: PartReader[] = [];
+  try {
+    for (const part of parts) readers.push(await PartReader.open(part, columnsOf(identity)));
+    const streams = readers.map((reader) => reader.chunks());
+    for (let chunk = 0; chunk < totals.chunks; chunk++) {
+      const next = await streams[chunk % parts.length]?.next();
+      if (next === undefined || next.done === true)
+        throw new FreebindError(
+          'FREEBIND_CHECKPOINT_INVALID',
+          `${parts[chunk % parts.length]} is damaged: chunk ${chunk} of ${totals.chunks} is not what was written. Run that ${parts.length === 1 ? 'command' : 'shard'} again; it goes on from there.`,
+        );
+      yield next.value.chunk;
+    }
+  } finally {
+    await Promise.all(readers.map((reader) => reader.close()));
+  }
+}
+
+/** The folder's lock, waited for: whoever else writes tables there needs it for seconds, and this run may have worked for days. */
+async function lockWhenFree(out: string, signal: AbortSignal | undefined): Promise<FolderLock> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await lockFolder(out);
+    } catch (error) {
+      if (!isFreebindError(error, 'FREEBIND_OUTPUT_BUSY') || tries === 60 || signal?.aborted === true) throw error;
+      await wait(500);
+    }
+  }
+}
+
+function markerPath(out: string, modality: string): string {
+  return join(workRoot(out, modality), 'finishing');
+}

@@ -1,0 +1,90 @@
+import { stat } from 'node:fs/promises';
+import { FreebindError, type Modality } from '@freebind/core';
+import type { Item, Items } from './items.ts';
+import { linesOf } from './lines.ts';
+import { filesInFolder, isGlob, matchingFiles } from './walk.ts';
+
+/** Endings of the files that a folder is asked for, by modality: the formats that are decoded. What a file is decides its content. */
+const ENDINGS: Readonly<Record<Modality, readonly string[]>> = {
+  image: ['jpg', 'jpeg', 'png', 'webp', 'avif', 'gif', 'tif', 'tiff'],
+  audio: ['wav', 'flac', 'mp3', 'ogg', 'oga', 'opus', 'm4a', 'mp4'],
+  text: ['txt'],
+};
+
+/**
+ * Files by paths, addresses, globs and folders (all files of the modality below them), in the order given; each glob and folder
+ * in the order of its names. A path that is not there is an item all the same, which embedding then skips or refuses. A file that
+ * is named twice is two items. Ids are the paths.
+ *
+ * Walking throws FREEBIND_FILE_MISSING when a glob or folder has no such file.
+ */
+export function filesOf(paths: readonly string[], modality: Modality): Items {
+  return async function* files() {
+    for (const path of paths) {
+      const stats = /^https?:\/\//i.test(path) ? undefined : await stat(path).catch(() => undefined);
+      if (stats?.isDirectory() === true)
+        yield* named(filesInFolder(path.replace(/\/+$/, '') || '/', ENDINGS[modality]));
+      else if (stats === undefined && isGlob(path) && !/^https?:\/\//i.test(path)) yield* named(matchingFiles(path));
+      else yield { id: path, path };
+    }
+  };
+}
+
+/** Paths and addresses that a text file lists, one a line; empty lines are passed over. Ids are the lines. Walking throws what reading the list does. */
+export function listedIn(file: string): Items {
+  return async function* listed() {
+    for await (const path of linesOf(file)) if (path !== '') yield { id: path, path };
+  };
+}
+
+/** Texts that a file holds, one a line, empty ones included: row i is line i. Ids are the texts. Walking throws what reading the file does. */
+export function textsOf(file: string): Items {
+  return async function* texts() {
+    for await (const text of linesOf(file)) yield { id: text, text };
+  };
+}
+
+/** The fields of a JSON Lines file that are texts and their ids. */
+export interface FieldChoice {
+  readonly text: string;
+  /** Default: the texts, with their line breaks as spaces. */
+  readonly id?: string;
+}
+
+/** Texts in a field of a JSON Lines file, one object a line. Walking throws FREEBIND_FILE_INVALID naming a line that has none. */
+export function fieldOf(file: string, { text: field, id: idField }: FieldChoice): Items {
+  return async function* fields() {
+    let number = 0;
+    for await (const line of linesOf(file)) {
+      number++;
+      if (line.trim() === '') continue;
+      const record = parse(line, `${file}:${number}`);
+      const text = stringAt(record, field, `${file}:${number}`);
+      const id = idField === undefined ? text : stringAt(record, idField, `${file}:${number}`);
+      yield { id: id.replaceAll(/[\r\n]+/g, ' '), text };
+    }
+  };
+}
+
+async function* named(paths: AsyncIterable<string>): AsyncGenerator<Item, void, undefined> {
+  for await (const path of paths) yield { id: path, path };
+}
+
+function parse(line: string, place: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch (cause) {
+    throw new FreebindError('FREEBIND_FILE_INVALID', `${place} is not JSON; expected one object a line.`, { cause });
+  }
+}
+
+function stringAt(record: unknown, field: string, place: string): string {
+  const fields = typeof record === 'object' && record !== null ? Object.entries(record) : [];
+  const [, value] = fields.find(([name]) => name === field) ?? [];
+  if (typeof value === 'string') return value;
+  if (typeof value === 'number') return String(value);
+  throw new FreebindError(
+    'FREEBIND_FILE_INVALID',
+    `${place} has no text "${field}"; its fields are ${fields.map(([name]) => name).join(', ') || 'none'}.`,
+  );
+}

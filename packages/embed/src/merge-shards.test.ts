@@ -1,0 +1,77 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { filesIn, runAll, scratch, textItems, words } from '../test/embedding.ts';
+import { ToySpace } from '../test/toy-spaces.ts';
+import { embedFiles, type EmbedOptions } from './embed-files.ts';
+import { mergeShards } from './merge-shards.ts';
+
+const spaces = (): readonly ToySpace[] => [new ToySpace('a', { refuses: 'word 5' }), new ToySpace('b')];
+const options = (out: string, index: number, count: number, texts = words(100)): EmbedOptions => ({
+  spaces: spaces(),
+  modality: 'text',
+  items: textItems(texts),
+  out,
+  shard: { index, count },
+});
+const merge = (out: string) => runAll(mergeShards({ out, modality: 'text', spaces: ['b', 'a'] }));
+
+test.each([2, 3, 9])('%i shards, merged, are the bytes of a run without', async (count) => {
+  const [whole, out] = [scratch(), scratch()];
+  const { result } = await runAll(embedFiles({ ...options(whole, 0, 1) }));
+  for (let index = count - 1; index >= 0; index--) await runAll(embedFiles(options(out, index, count)));
+  expect((await merge(out)).result).toMatchObject({ rows: result.rows, skipped: result.skipped });
+  expect(filesIn(out)).toEqual(filesIn(whole));
+});
+
+test('a merge that is run again finds its work done, and so does a shard', async () => {
+  const out = scratch();
+  for (const index of [0, 1]) await runAll(embedFiles(options(out, index, 2)));
+  const { result } = await merge(out);
+  expect((await merge(out)).result).toMatchObject({ rows: result.rows, reused: true });
+  expect((await runAll(embedFiles(options(out, 1, 2)))).result).toMatchObject({ reused: true });
+});
+
+test('a merge names the shards that are missing or not complete', async () => {
+  const out = scratch();
+  await expect(merge(out)).rejects.toMatchObject({ code: 'FREEBIND_FILE_MISSING' });
+  await runAll(embedFiles(options(out, 0, 2)));
+  await expect(merge(out)).rejects.toThrow(/1-of-2 is not there/);
+  const slow = [new ToySpace('a', { refuses: 'word 5', delayMs: 250 }), new ToySpace('b')];
+  for await (const event of embedFiles({ ...options(out, 1, 2), spaces: slow })) if (event.type === 'rows') break;
+  await expect(merge(out)).rejects.toThrow(/shard 1 of 2 has 16 of 48 inputs/);
+});
+
+test('shards of different lists, spaces or divisions are not merged', async () => {
+  const out = scratch();
+  await runAll(embedFiles(options(out, 0, 2)));
+  await runAll(embedFiles(options(out, 1, 2, words(99))));
+  await expect(merge(out)).rejects.toMatchObject({
+    code: 'FREEBIND_CHECKPOINT_INVALID',
+    message: expect.stringContaining('inputs.items is 100 there and 99 here'),
+  });
+  await runAll(embedFiles({ ...options(out, 1, 2), replace: true }));
+  await expect(runAll(mergeShards({ out, modality: 'text', spaces: ['a'] }))).rejects.toMatchObject({
+    code: 'FREEBIND_SPACE_MISMATCH',
+  });
+  await runAll(embedFiles(options(out, 2, 3)));
+  await expect(merge(out)).rejects.toThrow(/only one division/);
+});
+
+test('a shard that was damaged after it was done is named, done again and merged', async () => {
+  const [whole, out] = [scratch(), scratch()];
+  await runAll(embedFiles(options(whole, 0, 1)));
+  for (const index of [0, 1]) await runAll(embedFiles(options(out, index, 2)));
+  const rows = join(out, '.embed/text/1-of-2/rows-1');
+  const bytes = readFileSync(rows);
+  bytes[400] = (bytes[400] ?? 0) ^ 1;
+  writeFileSync(rows, bytes);
+  await expect(merge(out)).rejects.toMatchObject({
+    code: 'FREEBIND_CHECKPOINT_INVALID',
+    message: expect.stringContaining('1-of-2'),
+  });
+  const { events } = await runAll(embedFiles(options(out, 1, 2)));
+  expect(events).toContainEqual(expect.objectContaining({ type: 'warning' }));
+  await merge(out);
+  expect(filesIn(out)).toEqual(filesIn(whole));
+});

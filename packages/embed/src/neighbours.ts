@@ -1,0 +1,91 @@
+import { readdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { FreebindError } from '@freebind/core';
+import { idsPath, openNpy, openSafetensors, parseTableName } from '@freebind/core/files';
+import type { Skipped } from './events.ts';
+import type { Item } from './items.ts';
+import { linesOf } from './lines.ts';
+
+/** Tables of other spaces that are in a folder already, whose rows of the modality new ones must stay aligned with. */
+export interface Neighbours {
+  readonly paths: readonly string[];
+  /** Why their run skipped an input; undefined where it has a row. */
+  known(id: string): Skipped | undefined;
+  /** Called with each input in order, before any work, and at the end without one. @throws FREEBIND_ROWS_MISALIGNED when their rows are those of other inputs */
+  check(item?: Item): Promise<void>;
+  /** @throws FREEBIND_ROWS_MISALIGNED when they have another number of rows */
+  checkRows(rows: number): Promise<void>;
+}
+
+/** Path of the list of inputs without a row, `DIR/MODALITY.skipped.jsonl`. */
+export function skippedPath(dir: string, modality: string): string {
+  return idsPath(dir, modality).replace(/ids\.txt$/, 'skipped.jsonl');
+}
+
+/** The tables of `modality` in `dir` but for those of `spaces`; undefined where there are none. @throws FREEBIND_FILE_INVALID */
+export async function findNeighbours(
+  dir: string,
+  modality: string,
+  spaces: readonly string[],
+): Promise<Neighbours | undefined> {
+  const names = await readdir(dir).catch((): string[] => []);
+  const paths = names.sort().flatMap((name) => {
+    const parsed = parseTableName(name);
+    return parsed?.modality === modality && !spaces.includes(parsed.space) ? [join(dir, name)] : [];
+  });
+  const [first] = paths;
+  if (first === undefined) return undefined;
+  const skipped = names.includes(basename(skippedPath(dir, modality)))
+    ? await readSkipped(skippedPath(dir, modality))
+    : new Map<string, Skipped>();
+  const ids = names.includes(basename(idsPath(dir, modality))) ? linesOf(idsPath(dir, modality)) : undefined;
+  let row = 0;
+  const misaligned = (found: string): FreebindError =>
+    new FreebindError(
+      'FREEBIND_ROWS_MISALIGNED',
+      `${first} is there already, and row i of ${modality} must be the same input in every space, but ${found}. Give the inputs it was made from, or embed all spaces in one run into another folder.`,
+    );
+  return {
+    paths,
+    known: (id) => skipped.get(id),
+    check: async (item) => {
+      if (ids === undefined || (item !== undefined && skipped.has(item.id))) return;
+      const { value: id } = await ids.next();
+      if (item === undefined && typeof id === 'string') throw misaligned(`it has a row for ${id}, which is not given`);
+      if (item !== undefined && id !== item.id)
+        throw misaligned(`its row ${row} is ${id === undefined ? 'not there' : `of ${id}`}, and ${item.id} is given`);
+      row++;
+    },
+    checkRows: async (rows) => {
+      const theirs = await rowsIn(first);
+      if (theirs !== rows) throw misaligned(`it has ${theirs} rows, and there would be ${rows}`);
+    },
+  };
+}
+
+async function readSkipped(path: string): Promise<ReadonlyMap<string, Skipped>> {
+  const skipped = new Map<string, Skipped>();
+  for await (const line of linesOf(path)) {
+    try {
+      // Written by an earlier run.
+      const one = JSON.parse(line) as Skipped;
+      skipped.set(one.id, one);
+    } catch (cause) {
+      throw new FreebindError('FREEBIND_FILE_INVALID', `${path} is not one JSON object a line. Put it back.`, {
+        cause,
+      });
+    }
+  }
+  return skipped;
+}
+
+async function rowsIn(path: string): Promise<number> {
+  if (path.endsWith('.npy')) {
+    const table = await openNpy(path);
+    await table.close();
+    return table.rows;
+  }
+  const file = await openSafetensors(path);
+  await file.close();
+  return file.info(file.names[0] ?? '').shape[0] ?? 0;
+}

@@ -1,0 +1,124 @@
+import { readFile, stat } from 'node:fs/promises';
+import type { SpaceManifest } from '@freebind/core';
+import { FreebindError } from '@freebind/core';
+import { type NpyDtype, tablePath, type TableFormat, writeFileAtomic } from '@freebind/core/files';
+import { findDifference } from '@freebind/core/training';
+import type { Listing } from './listing.ts';
+
+/** What decides the bytes of each table of a run. */
+export interface RunSettings {
+  readonly modality: string;
+  readonly dtype: NpyDtype;
+  /** Inputs of one batch; on its size a graph's last bits may depend. */
+  readonly batch: number;
+  readonly inputs: Listing;
+}
+
+/** Everything that decides the bytes of tables, as plain data: unfinished work is gone on with, and finished work taken, only where it is equal. */
+export interface RunIdentity extends RunSettings {
+  readonly spaces: readonly SpaceIdentity[];
+}
+
+/** A space and what its rows depend on. */
+export interface SpaceIdentity {
+  readonly id: string;
+  readonly dimension: number;
+  readonly source: SpaceManifest['source'];
+  readonly depends: Readonly<Record<string, string>>;
+}
+
+/** What is written beside a table, `SPACE.MODALITY.json`: how it came to be. */
+interface TableRecord extends RunSettings {
+  readonly space: SpaceIdentity;
+  readonly rows: number;
+  readonly skipped: number;
+}
+
+/** A table that a run is to make. */
+export interface Target {
+  readonly space: SpaceIdentity;
+  readonly path: string;
+  readonly record: string;
+}
+
+/** The tables of a run in `out`, in the order of its spaces. */
+export function targetsOf(out: string, { modality, spaces }: RunIdentity, format: TableFormat): readonly Target[] {
+  return spaces.map((space) => ({ space, ...pathsOf(out, space.id, modality, format) }));
+}
+
+/** Where the table of a space and its record are. */
+export function pathsOf(out: string, space: string, modality: string, format: TableFormat): Omit<Target, 'space'> {
+  return {
+    path: tablePath(out, space, modality, format),
+    record: tablePath(out, space, modality).replace(/npy$/, 'json'),
+  };
+}
+
+/** Writes what a finished table was made from. @throws FREEBIND_WRITE_FAILED */
+export async function writeRecord(
+  { record, space }: Target,
+  identity: RunIdentity,
+  { rows, skipped }: { readonly rows: number; readonly skipped: number },
+): Promise<void> {
+  const content: TableRecord = { space, ...settingsOf(identity), rows, skipped };
+  await writeFileAtomic(record, `${JSON.stringify(content, undefined, 2)}\n`);
+}
+
+/**
+ * Rows and skipped inputs of the tables, if all of them are there and were made from the same; undefined if none is there.
+ *
+ * @throws FREEBIND_OUTPUT_EXISTS when one of them is there and was made by somebody else or from something else, saying what
+ */
+export async function findMade(
+  targets: readonly Target[],
+  identity: RunIdentity,
+): Promise<{ readonly rows: number; readonly skipped: number } | undefined> {
+  let made: TableRecord | undefined;
+  let there = 0;
+  for (const { path, record, space } of targets) {
+    if ((await stat(path).catch(() => undefined)) === undefined) continue;
+    there++;
+    made = await readRecord(record);
+    const difference =
+      made === undefined
+        ? 'there is no record of how'
+        : findDifference({ space: made.space, ...settingsOf(made) }, { space, ...settingsOf(identity) });
+    if (difference !== undefined)
+      throw new FreebindError(
+        'FREEBIND_OUTPUT_EXISTS',
+        `${path} is there already, and was not made by this run (${difference}). Choose another folder, or ask for it to be replaced (\`--force\`).`,
+      );
+  }
+  if (made === undefined || there === targets.length) return made;
+  const [first] = targets;
+  throw new FreebindError(
+    'FREEBIND_OUTPUT_EXISTS',
+    `${there} of the ${targets.length} tables are there already, such as that of "${made.space.id}". Leave their spaces out to add the others, or ask for all to be replaced (\`--force\`), ${first?.path} among them.`,
+  );
+}
+
+/** Rows and skipped inputs of tables that are there with their records, whatever they were made from; undefined unless all of them are. */
+export async function findAnyMade(
+  targets: readonly Omit<Target, 'space'>[],
+): Promise<readonly { readonly dimension: number; readonly rows: number; readonly skipped: number }[] | undefined> {
+  const made = [];
+  for (const { path, record } of targets) {
+    const found = (await stat(path).catch(() => undefined)) === undefined ? undefined : await readRecord(record);
+    if (found === undefined) return undefined;
+    made.push({ dimension: found.space.dimension, rows: found.rows, skipped: found.skipped });
+  }
+  return made;
+}
+
+function settingsOf({ modality, dtype, batch, inputs }: RunSettings): RunSettings {
+  return { modality, dtype, batch, inputs };
+}
+
+async function readRecord(path: string): Promise<TableRecord | undefined> {
+  try {
+    // Written by `writeRecord`; what else it may be differs from what is expected, or is not JSON.
+    return JSON.parse(await readFile(path, 'utf8')) as TableRecord;
+  } catch {
+    return undefined;
+  }
+}
