@@ -33,6 +33,8 @@ export { type BondSource, Composition, openComposition, type Projections } from 
 export type { PluginChoice } from './config/plugins.ts';
 export { type DropoutKeys, dropoutKeys, isKept } from './dropout.ts';
 export { FreebindError, type FreebindErrorCode, isFreebindError } from './errors.ts';
+export { type BindingOptions, type BindingReport, type BindingRow, evaluateBinding } from './evaluation/binding.ts';
+export type { BindingCandidate } from './evaluation/binding-candidates.ts';
 export { bootstrapMeans, type Estimate, type Interval, type IntervalOptions } from './evaluation/bootstrap.ts';
 export { compareDirections, type Comparison } from './evaluation/comparison.ts';
 export type { ScoringOptions } from './evaluation/cosine-tiles.ts';
@@ -61,6 +63,7 @@ export {
   type RetrievalReport,
   type RetrievalScores,
 } from './evaluation/retrieval.ts';
+export { chooseShare, type Duel, mixScores, type Searchable } from './evaluation/score-mixing.ts';
 export { embedClasses, evaluateZeroShot, type ZeroShotOptions, type ZeroShotReport } from './evaluation/zero-shot.ts';
 export { DISPLACEMENT_FACTOR, type FactorChoice, type MixingStep, presetsOf, resolveFactors } from './factors.ts';
 export { type BindOptions, Freebind, freebind, type FreebindOptions } from './freebind.ts';

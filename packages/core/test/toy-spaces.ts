@@ -4,6 +4,7 @@ import {
   type Embeddings,
   FreebindError,
   initialise,
+  type Matrix,
   matrix,
   type Modality,
   type ModalityInputs,
@@ -13,6 +14,8 @@ import {
   random,
   type Space,
   type SpaceShape,
+  tableOf,
+  type Tables,
 } from '@freebind/core';
 
 /** Seeded spaces and untrained bonds, small enough to compute with in a test. */
@@ -92,4 +95,26 @@ function textOf(input: unknown): string {
   return JSON.stringify(input, (_, x: unknown) =>
     x instanceof Float32Array || x instanceof Uint8Array ? x.join() : x,
   );
+}
+
+/** Row i is the same item in every table: a point that all see through the same map, and noise of each modality. */
+export function itemTables(items: number): Tables {
+  const shapes = [toyShapes.unified, toyShapes.vision, toyShapes.sound];
+  const rows = (space: string, modality: string): Matrix => {
+    const cols = shapes.find(({ id }) => id === space)?.dimension ?? 0;
+    const points = normalMatrix(items, cols, random('point', space)).data;
+    const noise = normalMatrix(items, cols, random('noise', space, modality)).data;
+    return normaliseRows(
+      matrix(
+        items,
+        cols,
+        Float64Array.from(points, (x, i) => x + 0.9 * (noise[i] ?? 0)),
+      ),
+    );
+  };
+  return {
+    spaces: shapes.map(({ id }) => id),
+    modalities: (space) => shapes.find(({ id }) => id === space)?.modalities ?? [],
+    table: (space, modality) => tableOf(rows(space, modality), `${space}.${modality}.npy`),
+  };
 }

@@ -4,11 +4,13 @@ import {
   findLeakage,
   type ItemPool,
   type Leak,
+  type Matrix,
   measureForgetting,
+  type Searchable,
   selectRows,
 } from '@freebind/core';
+import { tidy } from '@freebind/report';
 import { DIRECTIONS, type ForgettingRow, type LeakageCheck } from './result.ts';
-import { type Searchable, tidy } from './scoring.ts';
 import { evaluationMedia, type Media } from './spaces.ts';
 import { MODALITIES, seenBy, type Starter } from './starter.ts';
 
@@ -96,6 +98,6 @@ export async function checkForgetting(
   });
 }
 
-function present(rows: Searchable): Readonly<Record<string, NonNullable<Searchable['text']>>> {
+function present(rows: Searchable): Readonly<Record<string, Matrix>> {
   return Object.fromEntries(Object.entries(rows).flatMap(([m, own]) => (own === undefined ? [] : [[m, own] as const])));
 }

@@ -1,8 +1,16 @@
-import type { Backend, Tables } from '@freebind/core';
+import {
+  type Backend,
+  chooseShare,
+  type Duel,
+  type Matrix,
+  mixScores,
+  type Searchable,
+  type Tables,
+} from '@freebind/core';
+import { tidy } from '@freebind/report';
 import { type Bonds, oneHead } from './bonds.ts';
 import type { ResultRow } from './result.ts';
-import { type Duel, chooseShare, mixScores } from './score-mixing.ts';
-import { type Candidate, type Searchable, tidy } from './scoring.ts';
+import type { Candidate } from './scoring.ts';
 import type { Settings } from './settings.ts';
 import type { Starter } from './starter.ts';
 import { composeRows, type Tuned } from './tuned.ts';
@@ -146,7 +154,7 @@ export async function listEntrants(
 
 /** A space's own rows. */
 export async function readRows(tables: Tables, space: string): Promise<Searchable> {
-  const rows: Partial<Record<string, NonNullable<Searchable['text']>>> = {};
+  const rows: Record<string, Matrix> = {};
   for (const modality of tables.modalities(space)) {
     const table = tables.table(space, modality);
     rows[modality] = await table.read(0, table.rows);

@@ -1,7 +1,7 @@
-import { type Backend, tableOf } from '@freebind/core';
+import { type Backend, type Searchable, tableOf } from '@freebind/core';
 import { DIRECTIONS, type Direction, type Gallery, type Retrieved } from './result.ts';
 import { endsOf } from './factors.ts';
-import type { Measured, Searchable } from './scoring.ts';
+import type { Measured } from './scoring.ts';
 import type { Starter } from './starter.ts';
 
 /** What every test concept retrieves before and after binding. */

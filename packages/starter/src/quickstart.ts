@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type Backend, recipe } from '@freebind/core';
 import { fingerprint, openTables, readFusedSpace, type TableFolder, writeFileAtomic } from '@freebind/core/files';
 import type { TrainingEvent } from '@freebind/core/training';
+import { tidy } from '@freebind/report';
 import { type Bonds, trainBonds } from './bonds.ts';
 import { evaluateAll } from './evaluation.ts';
 import { renderReport } from './report/index.ts';
@@ -11,7 +12,6 @@ import { claimFolder, type RunFolder } from './run-folder.ts';
 import { type QuickstartEvent, stageRunner } from './stages.ts';
 import { FAST, FULL, type Settings } from './settings.ts';
 import { evaluationMedia, foldersOf, fuseSpace, poolItems, poolMedia, writeTables } from './spaces.ts';
-import { tidy } from './scoring.ts';
 import { MODALITIES, openStarter, seenBy, type Starter } from './starter.ts';
 import { checkSeed, disjointRows } from './seeded.ts';
 

@@ -1,3 +1,7 @@
+import type { DirectionResult, Figure, ForgettingRow, LeakageCheck, ScoredRow } from '@freebind/report';
+
+export type { DirectionResult, Figure, ForgettingRow, LeakageCheck, RowKind } from '@freebind/report';
+
 /** The starter's modalities. */
 export type Modality = 'audio' | 'image' | 'text';
 
@@ -14,39 +18,10 @@ export const DIRECTIONS = [
 /** A way to search: the modality of the queries, an arrow (U+2192), the modality of the gallery. */
 export type Direction = (typeof DIRECTIONS)[number];
 
-/** A figure and the ends of its 95 % bootstrap interval over queries, all in one unit. */
-export interface Figure {
-  readonly value: number;
-  readonly low: number;
-  readonly high: number;
-}
-
-/** How one row does in one direction. Recalls are percentages, 0 to 100; ranks count from 1. */
-export interface DirectionResult {
-  readonly queries: number;
-  /** Items searched. */
-  readonly gallery: number;
-  /** Recalls of guessing, percent: `k / gallery × 100` where each query has one right answer. */
-  readonly chance: { readonly r1: number; readonly r5: number; readonly r10: number };
-  readonly r1: Figure;
-  readonly r5: Figure;
-  readonly r10: Figure;
-  readonly medianRank: Figure;
-}
-
-/** What a row is: the space before binding, the bound space, an expert alone, or a control that shows what a part is worth. */
-export type RowKind = 'base' | 'bound' | 'expert' | 'control';
-
-/** One line of the table: a way to score, on one split. */
-export interface ResultRow {
-  /** Stable over splits, so that a row's two splits can be put side by side: `u`, `u+d+c`, `mix-without-projector`. */
-  readonly id: string;
-  readonly name: string;
-  readonly kind: RowKind;
+/** One line of the table: a way to score, on one split; its id is that of the same row on the other split. */
+export interface ResultRow extends ScoredRow {
   /** `test`: the experts saw these concepts and U did not. `unseen`: nobody saw them. */
   readonly split: 'test' | 'unseen';
-  /** One sentence on what the row is and what it shows; plain text. */
-  readonly note: string;
   /** `null` where the row cannot search that way: an expert lacks a modality. */
   readonly directions: Readonly<Record<Direction, DirectionResult | null>>;
   /** Mean R@1 over the directions that are not null, percent, its interval from resampling concepts. */
@@ -120,41 +95,6 @@ export interface TrainedPart {
   readonly rows: number;
   readonly steps: number;
   readonly seconds: number;
-}
-
-/** An evaluation item that was found in something that was trained on. */
-export interface LeakedItem {
-  readonly id: string;
-  /** The two tables: `pool image.noto`, `test twemoji.image`. */
-  readonly trainedOn: string;
-  readonly evaluatedOn: string;
-  /** Cosine of the two embeddings where they were found by it. */
-  readonly cosine?: number;
-}
-
-/**
- * Items of the evaluation that training saw. The experts saw the test concepts by design, so the pools share concepts with
- * the test split; `expected` says which sharing is part of the set-up and is not a leak.
- */
-export interface LeakageCheck {
-  /** Evaluation rows that were compared. */
-  readonly checked: number;
-  /** Cosine from which two embeddings count as near-identical. */
-  readonly threshold: number;
-  readonly byId: readonly LeakedItem[];
-  readonly byEmbedding: readonly LeakedItem[];
-  /** Sentences on what is shared on purpose; plain text. */
-  readonly expected: readonly string[];
-}
-
-/** What a bond costs the base space: R@1 in percent in one direction, `low`–`high` the interval of `after − before`. */
-export interface ForgettingRow {
-  readonly bond: string;
-  readonly direction: Direction;
-  readonly before: number;
-  readonly after: number;
-  readonly low: number;
-  readonly high: number;
 }
 
 /**

@@ -1,22 +1,6 @@
-import {
-  type Backend,
-  bootstrapMeans,
-  type DirectionScores,
-  type Estimate,
-  evaluateDirections,
-  type Matrix,
-} from '@freebind/core';
-import {
-  DIRECTIONS,
-  type Direction,
-  type DirectionResult,
-  type Figure,
-  type Modality,
-  type ResultRow,
-} from './result.ts';
-
-/** Rows by modality, [n, d] of one width, row i being the same concept in each: what can be searched by cosine. */
-export type Searchable = Readonly<Partial<Record<Modality, Matrix>>>;
+import { type Backend, bootstrapMeans, evaluateDirections, type Searchable } from '@freebind/core';
+import { directionResult, percent } from '@freebind/report';
+import { DIRECTIONS, type Direction, type DirectionResult, type Figure, type ResultRow } from './result.ts';
 
 /** A row of the table before it is measured. One that scores differently by direction gives several searchables. */
 export type Candidate = Pick<ResultRow, 'id' | 'name' | 'kind' | 'note'>;
@@ -51,7 +35,7 @@ export async function measure(
       const scores = report.directions.find((each) => each.direction === direction);
       const own = report.ranks.get(direction);
       if (scores === undefined || own === undefined) continue;
-      found.set(direction, resultOf(scores));
+      found.set(direction, directionResult(scores));
       ranks.set(direction, own);
     }
   }
@@ -107,31 +91,4 @@ function figureOf(share: Float64Array, interval: { readonly seed: number; readon
   const [ends] = bootstrapMeans([share], interval);
   const value = share.reduce((sum, x) => sum + x, 0) / share.length;
   return percent({ value, low: ends?.low ?? value, high: ends?.high ?? value });
-}
-
-function resultOf({ items, recall, medianRank }: DirectionScores): DirectionResult {
-  const at = (k: number): { readonly figure: Figure; readonly chance: number } => {
-    const found = recall.find((each) => each.k === k) ?? { value: 0, low: 0, high: 0, chance: 0 };
-    return { figure: percent(found), chance: tidy(found.chance * 100) };
-  };
-  const [r1, r5, r10] = [at(1), at(5), at(10)];
-  return {
-    queries: items,
-    gallery: items,
-    chance: { r1: r1.chance, r5: r5.chance, r10: r10.chance },
-    r1: r1.figure,
-    r5: r5.figure,
-    r10: r10.figure,
-    medianRank: { value: medianRank.value, low: tidy(medianRank.low), high: tidy(medianRank.high) },
-  };
-}
-
-/** Shares as percentages. */
-export function percent({ value, low, high }: Estimate): Figure {
-  return { value: tidy(value * 100), low: tidy(low * 100), high: tidy(high * 100) };
-}
-
-/** Four decimals: more than any figure here means, and less than where two machines' sums part. */
-export function tidy(x: number): number {
-  return Number(x.toFixed(4));
 }

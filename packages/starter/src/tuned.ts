@@ -1,8 +1,8 @@
-import { type Backend, formatRecipe, type Recipe, type Tables } from '@freebind/core';
+import { type Backend, formatRecipe, type Recipe, type Searchable, type Tables } from '@freebind/core';
+import { tidy } from '@freebind/report';
 import { type Bonds, type Projected, projectRows } from './bonds.ts';
 import { axesOf, bestChoice, choicesOf, type FactorGrid, keyed, meanRecall, scoreGrid } from './factors.ts';
 import type { Direction, FactorSurface, ParetoPoint } from './result.ts';
-import { type Searchable, tidy } from './scoring.ts';
 
 /** A recipe with its factors chosen on validation concepts. */
 export interface Tuned {

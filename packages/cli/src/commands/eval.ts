@@ -1,17 +1,17 @@
 import type { DirectionsReport, RetrievalReport, ScoringOptions } from '@freebind/core';
 import type { Command } from 'commander';
 import { columns } from '../columns.ts';
-import { type ComputeOptions, computeOptions, examples, usage, whole } from '../options.ts';
+import type { BindingChoice } from '../binding.ts';
+import { type ComputeOptions, computeOptions, examples, forceOption, usage, whole } from '../options.ts';
 import type { Session } from '../session.ts';
 
-interface EvalOptions extends ComputeOptions {
+interface EvalOptions extends ComputeOptions, BindingChoice {
   readonly queries?: string;
   readonly gallery?: string;
   readonly pairs?: string;
   readonly tables?: string;
-  readonly space?: string;
-  readonly rows?: string;
-  readonly seed: number;
+  readonly report?: string;
+  readonly force?: true;
 }
 
 /** Every direction of one space, as plain data. */
@@ -27,6 +27,16 @@ export function evaluate(program: Command, session: Session): void {
     .option('--pairs <file>', 'JSON list of [query row, gallery row] that belong together (default: equal row numbers)')
     .option('--tables <dir>', 'table folder; with --space, every two of its modalities are evaluated')
     .option('--space <id>', 'space whose tables are evaluated (default: the only one in the folder)')
+    .option(
+      '--recipe <recipe>',
+      'a bound space beside its controls: recipe text, or a .json file (with --tables and --bonds)',
+    )
+    .option('--bonds <dir>', 'folder of bonds, for --recipe')
+    .option('--factors <which>', 'for --recipe: versatile, at-expertise, or one factor a modality: audio=.8,text=.5')
+    .option('--validation <file:key>', 'rows to choose the shares of the control "scores mixed, no projector" on')
+    .option('--trained <file:key>', 'rows that were trained on: evaluated items are looked for among them')
+    .option('--beside <spaces...>', 'other spaces of the table folder to show as controls')
+    .option('--report <file>', 'write an HTML page: every direction with intervals, controls, forgetting, leakage')
     .option('--rows <file:key>', 'only these rows: a JSON file and the key of a list in it, e.g. splits.json:test')
     .option('--seed <n>', 'seed of the bootstrap intervals', whole(0), 0)
     .addHelpText(
@@ -34,6 +44,7 @@ export function evaluate(program: Command, session: Session): void {
       examples(
         'freebind eval --queries vt.text.npy --gallery vt.image.npy --pairs captions.json',
         'freebind eval --tables bound --rows splits.json:test --json',
+        'freebind eval --recipe "u + d(vt) + c(at)" --tables tables --bonds bonds --rows splits.json:test --trained splits.json:train --report report.html',
       ),
     )
     .action(async (options: EvalOptions) => {
@@ -42,7 +53,14 @@ export function evaluate(program: Command, session: Session): void {
         usage(command, 'give either --queries and --gallery (and --pairs), or --tables (and --space)');
       if (pairs !== undefined && rows !== undefined)
         usage(command, '--rows picks equal rows of both tables, so it does not go with --pairs');
-      if (tables === undefined) {
+      if (tables === undefined && (options.recipe ?? options.report ?? options.trained ?? options.beside) !== undefined)
+        usage(command, '--recipe, --report, --trained and --beside need --tables');
+      if (
+        tables !== undefined &&
+        (options.recipe ?? options.report ?? options.trained ?? options.beside) !== undefined
+      ) {
+        await reportBinding(options, tables, session);
+      } else if (tables === undefined) {
         const report = await evaluateFiles(options, queries ?? '', gallery ?? '', session);
         session.result(report, formatRetrieval(report));
       } else {
@@ -50,7 +68,59 @@ export function evaluate(program: Command, session: Session): void {
         session.result(report, formatDirections(report));
       }
     });
-  for (const option of computeOptions()) command.addOption(option);
+  for (const option of [forceOption(), ...computeOptions()]) command.addOption(option);
+}
+
+/** A bound space or a space as it is, beside its controls; as a page too where one was asked for. */
+async function reportBinding(options: EvalOptions, dir: string, session: Session): Promise<void> {
+  const { openTables, writeFileAtomic } = await import('@freebind/core/files');
+  const { forgettingRows, formatBinding, renderBinding } = await import('@freebind/report');
+  const { withFreebind } = await import('../backend.ts');
+  const { evaluateFolderBinding, leakageCheck } = await import('../binding.ts');
+  const { refuseExisting } = await import('../outputs.ts');
+  const { report: path, force } = options;
+  if (path !== undefined) await refuseExisting(path, force);
+  const folder = await openTables(dir);
+  const progress = await session.progress();
+  try {
+    const { title, report, leakage, provenance } = await withFreebind(options, (freebind) =>
+      evaluateFolderBinding(folder, options, {
+        freebind,
+        signal: session.signal,
+        onProgress: (mark) => progress.update(mark),
+      }),
+    );
+    progress.stop();
+    const leaks = leakage && { leakage: leakageCheck(leakage) };
+    if (path !== undefined) await writeFileAtomic(path, renderBinding({ title, report, ...leaks, provenance }));
+    const rows = report.rows.map(({ report: { directions, mean, interval }, ...row }) => ({
+      ...row,
+      directions,
+      mean,
+      interval,
+    }));
+    session.result(
+      {
+        recipe: title,
+        rows,
+        refused: report.refused,
+        forgetting: forgettingRows(report),
+        ...(leakage !== undefined && { leakage }),
+        ...(path !== undefined && { report: path }),
+      },
+      [
+        columns(formatBinding(report)),
+        ...report.refused.map(({ name, reason }) => `Left out: ${name}. ${reason}`),
+        ...(leakage === undefined ? [] : [leakage.summary]),
+        ...(path === undefined
+          ? ['Add --report page.html for intervals, all recalls and the changes.']
+          : [`${path}: open it in a browser.`]),
+      ].join('\n\n'),
+    );
+  } finally {
+    progress.stop();
+    await folder.close();
+  }
 }
 
 /** Both directions between two files. */

@@ -87,16 +87,17 @@ export async function evaluateDirections(options: DirectionsOptions): Promise<Di
       await rankRightItems({ queries, gallery, right, backend, ...(signal && { signal }), onProgress: progress }),
     );
   }
-  return { ...summarise(directions, ranks, items, { ks, interval }), ranks };
+  return directionsReport(directions, ranks, { ks, interval });
 }
 
-function summarise(
+/** The figures of ranks that are known, [items] of one length in every direction: of one space, or of several that share the directions. */
+export function directionsReport(
   directions: ReturnType<typeof directionsOf>,
   ranks: ReadonlyMap<Direction, Int32Array>,
-  items: number,
   { ks, interval }: { readonly ks: readonly number[]; readonly interval: IntervalOptions },
-): Omit<DirectionsReport, 'ranks'> {
+): DirectionsReport {
   const { level = 0.95, resamples = 1000, seed } = interval;
+  const items = ranks.values().next().value?.length ?? 0;
   const once = new Uint32Array(items).fill(1);
   const each = directions.map(({ direction }) => ranks.get(direction) ?? new Int32Array(items));
   const recalls = each.flatMap((column) => ks.map((k) => meanOf(hitsAt(column, k))));
@@ -121,6 +122,7 @@ function summarise(
     })),
     mean: recallFrom(recalls.length),
     interval: { level, resamples, seed },
+    ranks,
   };
 }
 

@@ -1,13 +1,11 @@
 import { ReferenceBackend } from '@freebind/backend-reference';
 import { afterAll, describe, expect, test } from 'vitest';
-import { toyBond, toyShapes } from '../../test/toy-spaces.ts';
-import { composeTables, shapesOf, type Tables } from '../compose-tables.ts';
+import { itemTables, toyBond, toyShapes } from '../../test/toy-spaces.ts';
+import { composeTables, shapesOf } from '../compose-tables.ts';
 import { type BondSource, type Composition, openComposition } from '../composition.ts';
 import { evaluateDirections } from '../evaluation/directions.ts';
-import { type Matrix, matrix, normaliseRows } from '../matrix.ts';
-import { normalMatrix, random } from '../random.ts';
+import type { Matrix } from '../matrix.ts';
 import { type Factors, recipe, type Recipe } from '../recipe.ts';
-import { tableOf } from '../table.ts';
 import { type TuneOptions, tuneRecipe } from './tune.ts';
 
 const { unified, vision, sound } = toyShapes;
@@ -21,28 +19,7 @@ const bonds: readonly BondSource[] = [
   toyBond('combination', sound, { id: 'unified + d(vision)', dimension: 5 }),
 ];
 
-/** Row i is the same item in every table: a point that all see through the same map, and noise of each modality. */
-function itemTables(items = ITEMS): Tables {
-  const shapes = [unified, vision, sound];
-  const rows = (space: string, modality: string): Matrix => {
-    const cols = shapes.find(({ id }) => id === space)?.dimension ?? 0;
-    const points = normalMatrix(items, cols, random('point', space)).data;
-    const noise = normalMatrix(items, cols, random('noise', space, modality)).data;
-    return normaliseRows(
-      matrix(
-        items,
-        cols,
-        Float64Array.from(points, (x, i) => x + 0.9 * (noise[i] ?? 0)),
-      ),
-    );
-  };
-  return {
-    spaces: shapes.map(({ id }) => id),
-    modalities: (space) => shapes.find(({ id }) => id === space)?.modalities ?? [],
-    table: (space, modality) => tableOf(rows(space, modality), `${space}.${modality}.npy`),
-  };
-}
-const tables = itemTables();
+const tables = itemTables(ITEMS);
 const compose = (part: Recipe): Promise<Composition> =>
   openComposition({ recipe: part, spaces: shapesOf(tables), bonds, backend });
 const tune = (text: string, options: Partial<TuneOptions> = {}): ReturnType<typeof tuneRecipe> =>

@@ -1,5 +1,5 @@
+import { embed, type Html, html } from '@freebind/report';
 import type { QuickstartResult } from '../result.ts';
-import { embed, type Html, html } from './html.ts';
 
 /** Concepts to choose from, and their data for the page's script, which shows what the chosen one retrieves. */
 export function gallery({ gallery, directions, rows }: QuickstartResult): Html {

@@ -1,7 +1,6 @@
+import { count, type Html, html, interval, oneDecimal, ratio } from '@freebind/report';
 import type { Figure, QuickstartResult } from '../result.ts';
 import { compare, headlineRows } from './findings.ts';
-import { type Html, html } from './html.ts';
-import { count, interval, oneDecimal, ratio } from './numbers.ts';
 import { pipelinePicture } from './pipeline-picture.ts';
 
 /** What was gained, in a sentence, three figures and a picture. */

@@ -1,8 +1,6 @@
+import { axis, count, figure, type Html } from '@freebind/report';
 import * as Plot from '@observablehq/plot';
 import type { LossCurve } from '../result.ts';
-import type { Html } from './html.ts';
-import { count } from './numbers.ts';
-import { axis, figure } from './plot.ts';
 
 /** Points of a curve that are drawn: more than there are pixels for a line's bends say nothing. */
 const DRAWN = 160;

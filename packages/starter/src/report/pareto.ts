@@ -1,8 +1,6 @@
+import { axis, figure, type Html, oneDecimal } from '@freebind/report';
 import * as Plot from '@observablehq/plot';
 import type { ParetoPoint } from '../result.ts';
-import type { Html } from './html.ts';
-import { oneDecimal } from './numbers.ts';
-import { axis, figure } from './plot.ts';
 
 /** All tried recipes by what they do for text and for audio–image, those that no other beats joined by a line. */
 export function pareto(points: readonly ParetoPoint[]): Html {

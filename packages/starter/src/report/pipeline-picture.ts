@@ -1,5 +1,4 @@
-import { type Html, html } from './html.ts';
-import { count } from './numbers.ts';
+import { count, type Html, html } from '@freebind/report';
 
 const MODALITIES = ['audio', 'image', 'text'] as const;
 type Shown = readonly (typeof MODALITIES)[number][];

@@ -1,98 +1,115 @@
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { ChosenFactors, QuickstartResult } from '../result.ts';
-import { forgetting, leakage } from './checks.ts';
-import { figuresTables, mean } from './figures-table.ts';
+import {
+  count,
+  type Figure,
+  factor,
+  figuresTables,
+  forgetting,
+  glossary,
+  type Html,
+  html,
+  type IntervalPoint,
+  intervals,
+  leakage,
+  mean,
+  oneDecimal,
+  renderPage,
+  section,
+} from '@freebind/report';
+import type { ChosenFactors, QuickstartResult, ResultRow } from '../result.ts';
 import { gallery } from './gallery.ts';
 import { headline, headlineSentence } from './headline.ts';
-import { Html, html } from './html.ts';
-import { intervals } from './intervals.ts';
-import { count, factor, oneDecimal } from './numbers.ts';
 import { pareto } from './pareto.ts';
 import { surfaces } from './surfaces.ts';
 import { training } from './training.ts';
 import { verdicts } from './verdicts.ts';
 
-/**
- * A result as one HTML page that needs nothing else: its style, script and data are inside, and its content security policy
- * lets it load nothing.
- */
+/** A result as one HTML page that needs nothing else. */
 export function renderReport(result: QuickstartResult): string {
-  const style = new Html(`<style>${pageFile('style.css')}</style>`);
-  const script = hashedScript(pageFile('gallery.js'));
-  const page = html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta
-          http-equiv="Content-Security-Policy"
-          content="default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${script.hash}'; base-uri 'none'; form-action 'none'"
-        />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta name="color-scheme" content="light dark" />
-        <title>${headlineSentence(result)}</title>
-        ${style}
-      </head>
-      <body>
-        <main>
-          ${headline(result)}
-          ${section('table', 'What binding gains', html`${intervalPlots(result)}${verdicts(result)}${figuresTables(result)}${glossary()}`)}
-          ${section(
-            'factors',
-            'How the factors were chosen',
-            html`${chosenFactors(result.factors)}${surfaces(result.surfaces)}
-            ${result.pareto.length === 0 ? '' : paretoFront(result.pareto)}`,
-          )}
-          ${section('training', 'What was trained on what', training(result))}
-          ${section('checks', 'What could be wrong', html`${leakage(result.leakage)}${forgetting(result.forgetting)}`)}
-          ${section('gallery', 'See for yourself', gallery(result))}
-        </main>
-        <footer>
-          Made by freebind quickstart, seed ${result.seed}, ${result.backend}. FreeBind: Wang et al., ICML 2024.
-          FuseMix: Vouitsis et al., CVPR 2024.
-        </footer>
-        ${script.element}
-      </body>
-    </html> `;
-  return page.text;
+  return renderPage({
+    title: headlineSentence(result),
+    style: pageFile('style.css'),
+    script: pageFile('gallery.js'),
+    footer: `Made by freebind quickstart, seed ${result.seed}, ${result.backend}. FreeBind: Wang et al., ICML 2024. FuseMix: Vouitsis et al., CVPR 2024.`,
+    body: html`${headline(result)}
+    ${section('table', 'What binding gains', html`${intervalPlots(result)}${verdicts(result)}${tables(result)}${glossary()}`)}
+    ${section(
+      'factors',
+      'How the factors were chosen',
+      html`${chosenFactors(result.factors)}${surfaces(result.surfaces)}
+      ${result.pareto.length === 0 ? '' : paretoFront(result.pareto)}`,
+    )}
+    ${section('training', 'What was trained on what', training(result))}
+    ${section('checks', 'What could be wrong', html`${leakage(result.leakage)}${forgetting(result.forgetting)}`)}
+    ${section('gallery', 'See for yourself', gallery(result))}`,
+  });
 }
 
-function section(id: string, title: string, content: Html): Html {
-  return html`<section class="part" aria-labelledby="part-${id}">
-    <h2 id="part-${id}">${title}</h2>
-    ${content}
-  </section>`;
+/** What guessing gives, on average over the directions of `result` that `among` takes. */
+function chance(
+  { rows, directions }: QuickstartResult,
+  k: 'r1' | 'r5',
+  among: (direction: string) => boolean = () => true,
+): number {
+  const whole = rows.find((row) => directions.every((direction) => row.directions[direction] !== null));
+  return mean(
+    directions
+      .filter((direction) => among(direction))
+      .flatMap((direction) => whole?.directions[direction]?.chance[k] ?? []),
+  );
 }
 
-function intervalPlots({ rows, directions, headline: { after } }: QuickstartResult): Html {
+function tables(result: QuickstartResult): Html {
+  const measures = [
+    {
+      name: 'audio–image R@5',
+      of: (row: ResultRow) => row.audioImage,
+      chance: chance(result, 'r5', isBinding),
+    },
+    { name: 'mean R@1', of: (row: ResultRow) => row.mean, chance: chance(result, 'r1') },
+  ];
+  const titles = {
+    test: 'Test: concepts that the experts saw and U did not',
+    unseen: 'Unseen: concepts that nobody saw',
+  };
+  return figuresTables(
+    'The six directions show',
+    (['test', 'unseen'] as const).map((split) => ({
+      id: split,
+      title: titles[split],
+      rows: result.rows.filter((row) => row.split === split),
+      directions: result.directions,
+      measures,
+      told: result.headline.after,
+    })),
+  );
+}
+
+function intervalPlots(result: QuickstartResult): Html {
+  const { rows, directions, headline } = result;
   const test = rows.filter((row) => row.split === 'test');
   const whole = test.filter((row) => directions.every((direction) => row.directions[direction] !== null));
-  const chances = directions.flatMap((direction) => whole[0]?.directions[direction] ?? []).map((d) => d.chance);
+  const points = (of: readonly ResultRow[], measure: (row: ResultRow) => Figure | null): readonly IntervalPoint[] =>
+    of.flatMap((row) => {
+      const { id, split, name, kind } = row;
+      const measured = measure(row);
+      return measured === null ? [] : [{ ...measured, key: `${id} ${split}`, name, kind, told: id === headline.after }];
+    });
+  const [audioImage, all] = [points(test, (row) => row.audioImage), points(whole, (row) => row.mean)];
   return html`<p>
       Mixing the scores of experts that never met already helps where an expert knows both sides. It cannot help between
       audio and images, which no expert knows together: <strong>audio–image is the honest measure of binding</strong>.
     </p>
     <div class="plots wide">
-      ${intervals('Audio–image, both ways', 'R@5 (%), test concepts', test, after, (row) => row.audioImage, mean(chances.map(({ r5 }) => r5)))}
-      ${intervals('Six directions', 'mean R@1 (%), test concepts', whole, after, (row) => row.mean, mean(chances.map(({ r1 }) => r1)))}
+      ${intervals('Audio–image, both ways', 'R@5 (%), test concepts', audioImage, chance(result, 'r5', isBinding))}
+      ${intervals('Six directions', 'mean R@1 (%), test concepts', all, chance(result, 'r1'))}
     </div>
     <p class="small">Dots are what was measured, lines are 95 % bootstrap intervals, the dotted line is chance.</p>`;
 }
 
-function glossary(): Html {
-  return html`<details>
-    <summary>How to read the table</summary>
-    <dl>
-      <dt>R@k</dt>
-      <dd>The share of queries whose right answer is among the k nearest by cosine.</dd>
-      <dt>Median rank</dt>
-      <dd>Half of the queries have their right answer at this rank or before; 1 is best.</dd>
-      <dt>95 % interval</dt>
-      <dd>Where the figure falls in 95 of 100 draws of the same number of queries, with replacement.</dd>
-      <dt>–</dt>
-      <dd>A space that does not know both modalities cannot search that way.</dd>
-    </dl>
-  </details>`;
+/** A direction that no expert knows. */
+function isBinding(direction: string): boolean {
+  return !direction.includes('text');
 }
 
 function chosenFactors({ recipe, goal, chosenOn, steps, factors }: ChosenFactors): Html {
@@ -127,11 +144,6 @@ function paretoFront(points: QuickstartResult['pareto']): Html {
         chosen.
       </p>
     </div>`;
-}
-
-/** A script element and what the content security policy allows it by; the element holds the text to the last byte. */
-function hashedScript(text: string): { readonly element: Html; readonly hash: string } {
-  return { element: new Html(`<script>${text}</script>`), hash: createHash('sha256').update(text).digest('base64') };
 }
 
 /** A file that stands beside the sources and the build alike. */

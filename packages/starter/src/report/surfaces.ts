@@ -1,8 +1,6 @@
+import { axis, factor, figure, type Html, html, PLOT_WIDTH, signed } from '@freebind/report';
 import * as Plot from '@observablehq/plot';
 import type { FactorSurface } from '../result.ts';
-import { type Html, html } from './html.ts';
-import { factor, signed } from './numbers.ts';
-import { axis, figure, PLOT_WIDTH } from './plot.ts';
 
 /** Colours on either side of zero; the page defines `--less5` … `--same` … `--more5`. */
 const SHADES = 5;

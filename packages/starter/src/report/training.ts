@@ -1,9 +1,7 @@
+import { axis, count, duration, figure, type Html, html } from '@freebind/report';
 import * as Plot from '@observablehq/plot';
 import type { QuickstartResult } from '../result.ts';
-import { type Html, html } from './html.ts';
 import { lossPlots } from './losses.ts';
-import { count, duration } from './numbers.ts';
-import { axis, figure } from './plot.ts';
 
 /** Loss curves, what was trained on what, and the time of every stage. */
 export function training({ losses, trained, stages, splits }: QuickstartResult): Html {

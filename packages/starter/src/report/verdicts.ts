@@ -1,8 +1,6 @@
+import { arrow, type Html, html, oneDecimal, signed } from '@freebind/report';
 import type { Direction, QuickstartResult, ResultRow } from '../result.ts';
-import { arrow } from './figures-table.ts';
 import { compare, headlineRows, sortDirections } from './findings.ts';
-import { type Html, html } from './html.ts';
-import { oneDecimal, signed } from './numbers.ts';
 
 /** Where binding helped and where not, and how every other row of the test split compares with the bound one, in words. */
 export function verdicts(result: QuickstartResult): Html {

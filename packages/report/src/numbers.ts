@@ -1,4 +1,4 @@
-import type { Figure } from '../result.ts';
+import type { Figure } from './result.ts';
 
 /** Figures with one decimal, as papers print recalls; a true minus sign, so that columns of signs line up. */
 export function oneDecimal(value: number): string {

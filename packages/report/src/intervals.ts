@@ -1,33 +1,24 @@
 import * as Plot from '@observablehq/plot';
-import type { Figure as Measured, ResultRow } from '../result.ts';
 import type { Html } from './html.ts';
 import { interval, oneDecimal } from './numbers.ts';
 import { axis, figure } from './plot.ts';
+import type { Figure, RowKind } from './result.ts';
 
-interface Coloured {
-  readonly kind: ResultRow['kind'];
+/** A row of the plot: its figure, and whether it is what the page is about. */
+export interface IntervalPoint extends Figure {
+  /** Unique within the plot. */
+  readonly key: string;
+  readonly name: string;
+  readonly kind: RowKind;
   readonly told: boolean;
 }
 
-function colour({ kind }: Coloured): string {
+function colour({ kind }: Pick<IntervalPoint, 'kind'>): string {
   return kind === 'bound' ? 'var(--accent)' : 'var(--soft)';
 }
 
-/** Every row's value of one measure with its interval, chance as a line; the row with the id `tells` stands out. */
-export function intervals(
-  title: string,
-  unit: string,
-  rows: readonly ResultRow[],
-  tells: string,
-  measure: (row: ResultRow) => Measured | null,
-  chance: number,
-): Html {
-  const points = rows.flatMap((row) => {
-    const measured = measure(row);
-    return measured === null
-      ? []
-      : [{ ...measured, key: `${row.id} ${row.split}`, name: row.name, kind: row.kind, told: row.id === tells }];
-  });
+/** Every row's figure of one measure with its interval, chance as a line; the row that is told stands out. */
+export function intervals(title: string, unit: string, points: readonly IntervalPoint[], chance: number): Html {
   return figure({
     title,
     description: `Chance ${oneDecimal(chance)}. ${points.map((p) => `${p.name}: ${oneDecimal(p.value)} (${interval(p)})`).join('; ')}.`,
@@ -48,7 +39,7 @@ export function intervals(
           r: 4.5,
           stroke: colour,
           strokeWidth: 2,
-          fill: (point: Coloured) => (point.told ? 'var(--accent)' : 'var(--card)'),
+          fill: (point: IntervalPoint) => (point.told ? 'var(--accent)' : 'var(--card)'),
         }),
         ...points.map((point) =>
           Plot.text([point], {

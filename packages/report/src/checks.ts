@@ -1,4 +1,4 @@
-import type { ForgettingRow, LeakageCheck, LeakedItem } from '../result.ts';
+import type { ForgettingRow, LeakageCheck, LeakedItem } from './result.ts';
 import { arrow } from './figures-table.ts';
 import { type Html, html } from './html.ts';
 import { count, interval, oneDecimal, signed } from './numbers.ts';

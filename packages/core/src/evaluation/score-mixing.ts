@@ -1,10 +1,13 @@
-import { type Backend, evaluateDirections, type Matrix } from '@freebind/core';
-import type { Modality } from './result.ts';
-import type { Searchable } from './scoring.ts';
+import type { Backend } from '../backend.ts';
+import type { Matrix } from '../matrix.ts';
+import { evaluateDirections } from './directions.ts';
 
-/** Two spaces that can search the same pair of modalities. */
+/** Rows by modality, [n, d] of one width, row i being the same item in each: what can be searched by cosine. */
+export type Searchable = Readonly<Partial<Record<string, Matrix>>>;
+
+/** Two spaces that can both search the same pair of modalities. */
 export interface Duel {
-  readonly pair: readonly [Modality, Modality];
+  readonly pair: readonly [string, string];
   readonly base: Searchable;
   readonly expert: Searchable;
 }
@@ -14,9 +17,10 @@ const SHARES = Array.from({ length: 21 }, (_, i) => i / 20);
 
 /**
  * Rows whose cosine is `share` of the base space's cosine and the rest of the expert's, so that mixing scores is searching
- * like anything else: both spaces' unit rows side by side, scaled by √share and √(1 − share).
+ * like anything else: both spaces' unit rows side by side, scaled by √share and √(1 − share). The control that tells what
+ * experts give without a projector.
  */
-export function mixScores({ pair, base, expert }: Duel, share: number): Searchable {
+export function mixScores({ pair, base, expert }: Duel, share: number): Readonly<Record<string, Matrix>> {
   return Object.fromEntries(
     pair.flatMap((modality) => {
       const [own, theirs] = [base[modality], expert[modality]];
@@ -25,14 +29,12 @@ export function mixScores({ pair, base, expert }: Duel, share: number): Searchab
   );
 }
 
-/** The share with the best mean R@1 over both directions of the pair; of equal ones the smallest. */
+/** The share with the best mean R@1 over both directions of the pair; of equal ones the smallest. To be chosen on validation items. */
 export async function chooseShare(duel: Duel, backend: Backend): Promise<number> {
   let best = 0;
   let most = -1;
   for (const share of SHARES) {
-    const modalities = Object.fromEntries(
-      Object.entries(mixScores(duel, share)).flatMap(([m, rows]) => (rows === undefined ? [] : [[m, rows] as const])),
-    );
+    const modalities = mixScores(duel, share);
     const { mean } = await evaluateDirections({ modalities, ks: [1], backend, interval: { seed: 0, resamples: 2 } });
     const value = mean[0]?.value ?? 0;
     if (value <= most) continue;

@@ -1,0 +1,10 @@
+export { forgetting, leakage } from './checks.ts';
+export { type BindingPage, forgettingRows, formatBinding, renderBinding } from './binding-page.ts';
+export { arrow, type FiguresTable, figuresTables, glossary, mean, type Measure } from './figures-table.ts';
+export { type Content, embed, escape, Html, html } from './html.ts';
+export { type IntervalPoint, intervals } from './intervals.ts';
+export { count, duration, factor, interval, oneDecimal, ratio, signed } from './numbers.ts';
+export { type Page, renderPage, section } from './page.ts';
+export { directionResult, percent, tidy } from './percent.ts';
+export { axis, figure, type Figure as Plotted, PLOT_WIDTH } from './plot.ts';
+export type { DirectionResult, Figure, ForgettingRow, LeakageCheck, LeakedItem, RowKind, ScoredRow } from './result.ts';
