@@ -24,6 +24,12 @@ export interface GraphContract {
   readonly dimension: number;
 }
 
+/** Rows that came out of a graph. */
+export interface GraphRows {
+  readonly dims: readonly number[];
+  readonly data: Float32Array;
+}
+
 /** What onnxruntime tells of a loaded graph. Dimensions that are not fixed are words, or numbers below 1. */
 export interface GraphPorts {
   readonly inputs: readonly NamedPort[];

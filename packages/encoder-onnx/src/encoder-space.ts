@@ -4,7 +4,6 @@ import {
   type EachEmbedding,
   type Embeddings,
   FreebindError,
-  type FreebindErrorCode,
   isFreebindError,
   matrix,
   type Modality,
@@ -25,20 +24,28 @@ export interface ModalityEncoder<Input> {
    * tensor; its embedding is then the normalised mean over them. Throws for an input that cannot be embedded.
    */
   readonly prepare: (input: Input, signal: AbortSignal | undefined) => Feeds | Promise<Feeds>;
-  /** Most inputs of one run. Default 16. */
-  readonly batch?: number;
   /** Files besides the graph that decide what is prepared, such as a vocabulary, for `fingerprint`. */
   readonly files?: () => Promise<readonly string[]>;
   /** Options that decide it, for `fingerprint`. */
   readonly options?: Readonly<Record<string, string | number>>;
 }
 
+/** Tensors by the names of a graph's inputs. */
 export type Feeds = Readonly<Record<string, Feed>>;
 
 /** The encoders of a space, by modality. */
 export type ModalityEncoders = { readonly [M in Modality]?: ModalityEncoder<ModalityInputs[M]> };
 
-/** Inputs of one run where an encoder does not say. */
+/** How a space of encoders works. */
+export interface EncoderSpaceOptions {
+  /** Most inputs of one run. Default 16. */
+  readonly batch?: number | undefined;
+  /** Inputs that are prepared at a time. Default: one a core. */
+  readonly workers?: number | undefined;
+  /** The threads that `prepare` uses; they are dropped and closed with the space. */
+  readonly threads?: { drop(): Promise<void>; close(): Promise<void> };
+}
+
 const BATCH = 16;
 
 /**
@@ -49,11 +56,13 @@ const BATCH = 16;
 export class EncoderSpace implements Space {
   readonly manifest: SpaceManifest;
   readonly #encoders: ModalityEncoders;
+  readonly #options: EncoderSpaceOptions;
   #closed = false;
 
-  constructor(manifest: SpaceManifest, encoders: ModalityEncoders) {
+  constructor(manifest: SpaceManifest, encoders: ModalityEncoders, options: EncoderSpaceOptions = {}) {
     this.manifest = manifest;
     this.#encoders = encoders;
+    this.#options = options;
   }
 
   /** As `Space.embed`. @throws what an input is refused for, naming its place; what its graph throws */
@@ -64,7 +73,7 @@ export class EncoderSpace implements Space {
   ): Promise<Embeddings> {
     const rows = matrix(inputs.length, this.manifest.dimension);
     let i = 0;
-    for await (const { row, error } of this.#each(modality, inputs, options.signal)) {
+    for await (const { row, error } of this.embedStream(modality, inputs, options)) {
       if (error !== undefined)
         throw new FreebindError(error.code, `Input ${i} of ${modality}: ${error.message}`, { cause: error });
       rows.data.set(row, i++ * rows.cols);
@@ -72,14 +81,18 @@ export class EncoderSpace implements Space {
     return { ...rows, space: this.manifest.id, unit: true };
   }
 
-  /** Embeds what can be embedded: one answer an input, in order; a bad input does not stop the others. @throws FREEBIND_CAPABILITY_MISSING FREEBIND_CLOSED FREEBIND_ABORTED, and what its graph throws */
+  /**
+   * Embeds what can be embedded: one answer an input, in order; a bad input does not stop the others.
+   *
+   * @throws FREEBIND_CAPABILITY_MISSING FREEBIND_CLOSED FREEBIND_ABORTED, and what its graph throws
+   */
   async embedEach<M extends Modality>(
     modality: M,
     inputs: readonly ModalityInputs[M][],
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<readonly EachEmbedding[]> {
     const all: EachEmbedding[] = [];
-    for await (const one of this.#each(modality, inputs, options.signal)) all.push(one);
+    for await (const one of this.embedStream(modality, inputs, options)) all.push(one);
     return all;
   }
 
@@ -90,7 +103,8 @@ export class EncoderSpace implements Space {
    * @throws FREEBIND_CAPABILITY_MISSING FREEBIND_FILE_MISSING
    */
   async fingerprint(modality: Modality): Promise<Readonly<Record<string, string>>> {
-    const { encoder, batch = BATCH, files, options } = this.#encoderOf(modality);
+    const { encoder, files, options } = this.#encoderOf(modality);
+    const { batch = BATCH } = this.#options;
     const prints: Record<string, string> = { device: encoder.device, batch: String(batch) };
     for (const [name, option] of Object.entries(options ?? {})) prints[name] = String(option);
     for (const path of [...(await encoder.files()), ...((await files?.()) ?? [])])
@@ -98,45 +112,61 @@ export class EncoderSpace implements Space {
     return prints;
   }
 
-  /** Gives the memory of a modality's graph back, or of all; the next `embed` loads it again. */
+  /** As `embedEach`, for any number of inputs: one batch is in its graph while the next is taken from `inputs` and prepared, and no more is taken. */
+  async *embedStream<M extends Modality>(
+    modality: M,
+    inputs: Iterable<ModalityInputs[M]> | AsyncIterable<ModalityInputs[M]>,
+    { signal }: { readonly signal?: AbortSignal } = {},
+  ): AsyncGenerator<EachEmbedding, void, undefined> {
+    const { encoder, prepare } = this.#encoderOf(modality);
+    this.#check(signal);
+    const { batch = BATCH, workers = availableParallelism() } = this.#options;
+    const batches = inBatches(inputs, batch);
+    const prepared = async (): Promise<readonly Prepared[] | undefined> => {
+      const { value, done } = await batches.next();
+      return done === true ? undefined : prepareAll(value, { prepare, workers, signal });
+    };
+    try {
+      let next = prepared();
+      for (let ready = await next; ready !== undefined; ready = await next) {
+        this.#check(signal);
+        next = prepared();
+        // Whoever stops listening, or the graph's failing, leaves it to nobody.
+        next.catch(() => undefined);
+        yield* await this.#encode(encoder, ready, signal);
+        this.#check(signal);
+      }
+    } finally {
+      void batches.return(undefined).catch(() => undefined);
+    }
+  }
+
+  /** Gives the memory of a modality's graph back, or of all and of the threads; the next `embed` loads it again. */
   async drop(modality?: Modality): Promise<void> {
     const dropped = Object.entries(this.#encoders).filter(([name]) => modality === undefined || name === modality);
     await Promise.all(dropped.map(([, { encoder }]) => encoder.drop()));
+    if (modality === undefined) await this.#options.threads?.drop();
+  }
+
+  /** The modalities whose graphs are in memory. */
+  get loaded(): readonly string[] {
+    return Object.entries(this.#encoders).flatMap(([name, { encoder }]) => (encoder.loaded ? [name] : []));
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.all(Object.values(this.#encoders).map(({ encoder }) => encoder.close()));
+    await this.#options.threads?.close();
   }
 
-  async *#each<M extends Modality>(
-    modality: M,
-    inputs: readonly ModalityInputs[M][],
+  async #encode(
+    encoder: OnnxEncoder,
+    prepared: readonly Prepared[],
     signal: AbortSignal | undefined,
-  ): AsyncGenerator<EachEmbedding, void, undefined> {
-    const how = this.#encoderOf(modality);
-    this.#check(signal);
-    const batches: (readonly ModalityInputs[M][])[] = [];
-    const size = how.batch ?? BATCH;
-    for (let start = 0; start < inputs.length; start += size) batches.push(inputs.slice(start, start + size));
-    const prepare = (batch: readonly ModalityInputs[M][] | undefined) =>
-      batch === undefined ? undefined : prepareAll(how, batch, signal);
-    let next = prepare(batches[0]);
-    for (let b = 0; next !== undefined; b++) {
-      const prepared = await next;
-      this.#check(signal);
-      next = prepare(batches[b + 1]);
-      // Whoever stops listening, or the graph's failing, leaves it to nobody.
-      next?.catch(() => undefined);
-      yield* await this.#encode(how.encoder, prepared);
-      this.#check(signal);
-    }
-  }
-
-  async #encode(encoder: OnnxEncoder, prepared: readonly Prepared[]): Promise<readonly EachEmbedding[]> {
+  ): Promise<readonly EachEmbedding[]> {
     const good = prepared.flatMap((one) => ('feeds' in one ? [one.feeds] : []));
     const { dimension } = this.manifest;
-    const out = good.length === 0 ? new Float32Array(0) : (await encoder.run(stack(good, encoder))).data;
+    const out = good.length === 0 ? new Float32Array(0) : (await encoder.run(stack(good, encoder), signal)).data;
     let at = 0;
     return prepared.map((one): EachEmbedding => {
       if ('error' in one) return one;
@@ -177,12 +207,31 @@ export class EncoderSpace implements Space {
 
 type Prepared = { readonly feeds: Feeds } | { readonly error: FreebindError };
 
+/** Inputs in lists of `size`, the last one shorter. */
+async function* inBatches<Input>(
+  inputs: Iterable<Input> | AsyncIterable<Input>,
+  size: number,
+): AsyncGenerator<readonly Input[], undefined, undefined> {
+  let batch: Input[] = [];
+  for await (const input of inputs) {
+    batch.push(input);
+    if (batch.length < size) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
+}
+
 /** Prepares inputs, some at a time; the error of an input stays with it. */
 async function prepareAll<Input>(
-  { prepare }: ModalityEncoder<Input>,
   inputs: readonly Input[],
-  signal: AbortSignal | undefined,
+  how: {
+    readonly prepare: ModalityEncoder<Input>['prepare'];
+    readonly workers: number;
+    readonly signal: AbortSignal | undefined;
+  },
 ): Promise<readonly Prepared[]> {
+  const { prepare, workers, signal } = how;
   const prepared: Prepared[] = Array.from({ length: inputs.length });
   const work = inputs.entries();
   const take = async (): Promise<void> => {
@@ -190,19 +239,18 @@ async function prepareAll<Input>(
       try {
         prepared[i] = { feeds: await prepare(input, signal) };
       } catch (error) {
-        if (isFreebindError(error, 'FREEBIND_ABORTED')) throw error;
+        if (isFreebindError(error, 'FREEBIND_ABORTED') || isFreebindError(error, 'FREEBIND_CLOSED')) throw error;
         prepared[i] = { error: isFreebindError(error) ? error : refused(error) };
       }
     }
   };
-  await Promise.all(Array.from({ length: availableParallelism() }, take));
+  await Promise.all(Array.from({ length: Math.min(workers, inputs.length) }, take));
   return prepared;
 }
 
 function refused(cause: unknown): FreebindError {
-  const code: FreebindErrorCode = 'FREEBIND_ARGUMENT_INVALID';
   return new FreebindError(
-    code,
+    'FREEBIND_ARGUMENT_INVALID',
     `The input could not be prepared: ${cause instanceof Error ? cause.message : String(cause)}. Check that it is what its modality is made of.`,
     { cause },
   );

@@ -1,4 +1,20 @@
-export { checkGraph, type ElementType, type Feed, type GraphContract, type GraphPorts, type Port } from './contract.ts';
-export { EncoderSpace, type Feeds, type ModalityEncoder, type ModalityEncoders } from './encoder-space.ts';
-export type { EncoderPlacement, GraphRows } from './encoder-thread.ts';
+export {
+  checkGraph,
+  type ElementType,
+  type Feed,
+  type GraphContract,
+  type GraphPorts,
+  type GraphRows,
+  type Port,
+} from './contract.ts';
+export type { EncoderOptions, EncoderPlacement } from './encoder-placement.ts';
+export {
+  EncoderSpace,
+  type EncoderSpaceOptions,
+  type Feeds,
+  type ModalityEncoder,
+  type ModalityEncoders,
+} from './encoder-space.ts';
+export { type EncoderModel, encoderModel } from './encoder-model.ts';
 export { OnnxEncoder, type OnnxEncoderOptions } from './onnx-encoder.ts';
+export { checkText, kept } from './text-input.ts';

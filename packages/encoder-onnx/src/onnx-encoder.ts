@@ -1,8 +1,18 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { FreebindError, isFreebindError } from '@freebind/core';
-import { checkGraph, type Feed, type GraphContract } from './contract.ts';
-import { type EncoderPlacement, EncoderThread, type GraphRows } from './encoder-thread.ts';
+import { ThreadPool } from '@freebind/threads';
+import { checkGraph, type Feed, type GraphContract, type GraphPorts, type GraphRows } from './contract.ts';
+import type { EncoderPlacement } from './encoder-placement.ts';
+
+/** What `encoder-worker.js` exports. */
+interface EncoderWorker {
+  load(path: string, placement: EncoderPlacement): Promise<GraphPorts>;
+  run(feeds: Readonly<Record<string, Feed>>, output: string): Promise<GraphRows>;
+}
+
+/** A thread with one onnxruntime session in it. Ending the thread is what gives a model's memory back. */
+type EncoderThread = ThreadPool<EncoderWorker>;
 
 /** A graph file and what it must be. */
 export interface OnnxEncoderOptions extends EncoderPlacement {
@@ -49,9 +59,9 @@ export class OnnxEncoder {
    * Runs the graph: [rows, dimension] of its output, as it comes out.
    *
    * @throws FREEBIND_FILE_MISSING when the graph or its external data is not there, FREEBIND_FILE_INVALID when it does not load
-   * or is not what the contract says, FREEBIND_BACKEND_FAILED when it fails to run, FREEBIND_CLOSED
+   * or is not what the contract says, FREEBIND_BACKEND_FAILED when it fails to run, FREEBIND_CLOSED, FREEBIND_ABORTED
    */
-  async run(feeds: Readonly<Record<string, Feed>>): Promise<GraphRows> {
+  async run(feeds: Readonly<Record<string, Feed>>, signal?: AbortSignal): Promise<GraphRows> {
     if (this.#closed) throw closed();
     this.#thread ??= this.#load();
     const thread = await this.#thread.catch((error: unknown) => {
@@ -59,7 +69,7 @@ export class OnnxEncoder {
       throw error;
     });
     const { output, dimension } = this.contract;
-    const rows = await thread.run(feeds, output).catch((cause: unknown) => {
+    const rows = await thread.call('run', [feeds, output], { signal }).catch((cause: unknown) => {
       if (isFreebindError(cause) || this.#closed) throw isFreebindError(cause) ? cause : closed();
       throw new FreebindError(
         'FREEBIND_BACKEND_FAILED',
@@ -67,10 +77,12 @@ export class OnnxEncoder {
         { cause },
       );
     });
-    if (rows.dims.length === 2 && rows.dims[1] === dimension) return rows;
+    // Every input has as many rows as comes out.
+    const wanted = [Object.values(feeds)[0]?.dims[0] ?? 0, dimension];
+    if (rows.dims.length === 2 && rows.dims.every((dim, i) => dim === wanted[i])) return rows;
     throw new FreebindError(
       'FREEBIND_FILE_INVALID',
-      `An encoder gave "${output}" of shape [${rows.dims.join(', ')}], expected [rows, ${dimension}]. Export it as the space's model page says.`,
+      `An encoder gave "${output}" of shape [${rows.dims.join(', ')}], expected [${wanted.join(', ')}]. Export it as the space's model page says.`,
     );
   }
 
@@ -88,7 +100,7 @@ export class OnnxEncoder {
   async drop(): Promise<void> {
     const thread = this.#thread;
     this.#thread = undefined;
-    await (await thread?.catch(() => undefined))?.end();
+    await (await thread?.catch(() => undefined))?.close();
   }
 
   /** As `drop`, for good. Calling it twice is quiet. */
@@ -106,12 +118,19 @@ export class OnnxEncoder {
         'FREEBIND_FILE_MISSING',
         `There is no graph ${path}. Put it there, or check the path for a slip.`,
       );
-    const thread = new EncoderThread();
+    const { device = 'cpu', threads } = this.#options;
+    // Plain JavaScript, which is the same in the sources and in the build.
+    const thread: EncoderThread = new ThreadPool({
+      module: new URL('./encoder-worker.js', import.meta.url),
+      size: 1,
+      owner: 'the encoder',
+    });
     try {
-      checkGraph(await thread.load(path, this.#options), contract, path);
+      const placement = { device, ...(threads !== undefined && { threads }) };
+      checkGraph(await thread.call('load', [path, placement]), contract, path);
       return thread;
     } catch (error) {
-      await thread.end();
+      await thread.close();
       throw isFreebindError(error) ? error : loadError(path, stats.size, error);
     }
   }

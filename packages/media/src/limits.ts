@@ -18,7 +18,7 @@ export const MAX_PIXELS = 100e6;
 export const MAX_SECONDS = 1800;
 export const TIMEOUT_MS = 60_000;
 
-/** A file that is not what it should be. `what` completes “… is”. */
+/** The error of a file that is not what it should be. */
 export function unreadable(message: string, cause?: unknown): FreebindError {
   return new FreebindError('FREEBIND_FILE_INVALID', message, cause === undefined ? undefined : { cause });
 }

@@ -10,7 +10,15 @@ export interface ModelPlaces {
   readonly folder?: string | undefined;
   /** Default `process.env`: FREEBIND_MODELS, XDG_CACHE_HOME, HF_HUB_CACHE, HF_HOME. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Which form of a graph is wanted. Default `fp32`. */
+  readonly precision?: Precision | undefined;
 }
+
+/** Number formats of weights, named as transformers.js names them. Inputs and outputs are float32 in all. */
+export type Precision = 'fp32' | 'fp16' | 'q8';
+
+/** What stands before `.onnx` in the name of a graph's file (transformers.js `DEFAULT_DTYPE_SUFFIX_MAPPING`). */
+const SUFFIXES: Readonly<Record<Precision, string>> = { fp32: '', fp16: '_fp16', q8: '_quantized' };
 
 /** Freebind's own folder of models: FREEBIND_MODELS, or `freebind/models` in the user's cache. */
 export function modelsRoot(env: ModelPlaces['env'] = process.env): string {
@@ -31,12 +39,14 @@ export function variantFolder(models: ModelManifest, variant: string, env?: Mode
 export async function findModelFile(
   models: ModelManifest,
   variant: string,
-  path: string,
+  listed: string,
   places: ModelPlaces = {},
 ): Promise<string> {
   const { files } = variantOf(models, variant);
-  const file = files.find((one) => one.path === path);
-  if (file === undefined) throw new Error(`The model ${models.space}/${variant} has no file ${path}.`);
+  const found = files.find((one) => one.path === listed);
+  if (found === undefined) throw new Error(`The model ${models.space}/${variant} has no file ${listed}.`);
+  const file = inPrecision(found, places.precision ?? 'fp32');
+  const { path } = file;
   const own = places.folder ?? variantFolder(models, variant, places.env);
   if (await isFile(join(own, path))) return join(own, path);
   const cached = places.folder === undefined ? await findInHub(file, places.env ?? process.env) : undefined;
@@ -50,6 +60,22 @@ export async function findModelFile(
     'FREEBIND_FILE_MISSING',
     `"${models.space}" (${variant}) needs ${path}, which is not in ${own}. ${how}, or put ${files.map((one) => one.path).join(', ')} into a folder and name it (option \`models\`).`,
   );
+}
+
+/** The file of the same graph in another precision, which lies beside it. */
+function inPrecision(file: ModelFile, precision: Precision): ModelFile {
+  if (precision === 'fp32' || !file.path.endsWith('.onnx')) return file;
+  if (!Object.hasOwn(SUFFIXES, precision))
+    throw new FreebindError(
+      'FREEBIND_ARGUMENT_INVALID',
+      `The precision is ${JSON.stringify(precision)}, expected one of ${Object.keys(SUFFIXES).join(', ')}.`,
+    );
+  const suffixed = (path: string): string => path.replace(/\.onnx$/, `${SUFFIXES[precision]}.onnx`);
+  return {
+    ...file,
+    path: suffixed(file.path),
+    huggingFace: file.huggingFace && { ...file.huggingFace, file: suffixed(file.huggingFace.file) },
+  };
 }
 
 /** A file in the hub's cache: `models--ORG--NAME/snapshots/REVISION/FILE`, of the manifest's revision or, failing that, of `refs/main`'s. */

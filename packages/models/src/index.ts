@@ -1,4 +1,4 @@
-export { findModelFile, type ModelPlaces, modelsRoot, variantFolder } from './find-model.ts';
+export { findModelFile, type ModelPlaces, modelsRoot, type Precision, variantFolder } from './find-model.ts';
 export {
   type ModelFile,
   type ModelManifest,

@@ -1,5 +1,7 @@
+export { ClapAudio, type ClapFeatures, type Draw } from './clap-audio.ts';
 export { ClapMel, quantiseInt16 } from './clap-mel.ts';
 export { type Frames, resizeFrames } from './frames.ts';
+export { clipped, clipRange, IMAGEBIND_AUDIO_DIMS, ImagebindAudio } from './imagebind-audio.ts';
 export { KaiserResampler } from './kaiser-resampler.ts';
 export { KaldiFbank } from './kaldi-fbank.ts';
 export { denseBanks, kaldiBanks, type MelBanks, melBanks, type MelScale } from './mel-banks.ts';
@@ -18,3 +20,5 @@ export {
 export { PowerSpectrum } from './real-fft.ts';
 export { resizeBicubic } from './resize-bicubic.ts';
 export { SincResampler } from './sinc-resampler.ts';
+export { checkSound, firstNotFinite, mixDown } from './sound.ts';
+export { IMAGEBIND_IMAGE, INTERNVL_IMAGE, type SquareInput, squarePlanes } from './square-planes.ts';

@@ -3,7 +3,6 @@ import type { EncoderSpace } from '@freebind/encoder-onnx';
 import { type ModelManifest, readModelManifest } from '@freebind/models';
 import { type ClapFiles, clapSpace, type ClapSpaceOptions } from './clap-space.ts';
 
-export { ClapAudio, type ClapFeatures, type Draw } from './clap-audio.ts';
 export { type ClapFiles, clapSpace, type ClapSpaceOptions } from './clap-space.ts';
 export { RobertaTokenizer, type TokenIds } from './roberta-tokenizer.ts';
 

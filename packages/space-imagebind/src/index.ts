@@ -3,9 +3,7 @@ import type { EncoderSpace } from '@freebind/encoder-onnx';
 import { type ModelManifest, readModelManifest } from '@freebind/models';
 import { imagebindSpace, type ImagebindOptions } from './imagebind-space.ts';
 
-export { AudioInput, clipped, clipRange } from './audio-input.ts';
 export { ClipTokenizer } from './clip-tokenizer.ts';
-export { imagePlanes } from './image-input.ts';
 export { imagebindSpace, type ImagebindOptions } from './imagebind-space.ts';
 
 /** The spaces that this package brings, and the model of each. */

@@ -3,7 +3,6 @@ import type { EncoderSpace } from '@freebind/encoder-onnx';
 import { type ModelManifest, readModelManifest } from '@freebind/models';
 import { type InternvlOptions, internvlSpace } from './internvl-space.ts';
 
-export { imagePlanes } from './image-input.ts';
 export { type InternvlOptions, internvlSpace } from './internvl-space.ts';
 export { InternvlTokenizer } from './internvl-tokenizer.ts';
 export { SentencePiece } from './sentencepiece.ts';

@@ -9,7 +9,7 @@ const PREFIX = 'summarize:';
 /** Llama's marks. The padding is 0, not the model's own `[PAD]` (49953): the graph masks ids > 0 and would read those. */
 const [START, END] = [1, 2];
 /** Ids that are kept of a text, besides `<s>` before and `</s>` after them. */
-const MOST = 78;
+export const MOST = 78;
 
 /** InternVL-C's tokenizer: the Chinese Alpaca's SentencePiece model. */
 export class InternvlTokenizer {

@@ -1,5 +1,7 @@
 import { FreebindError, type ModalityInputs } from '@freebind/core';
-import { KaldiFbank, SincResampler } from '@freebind/preprocess';
+import { KaldiFbank } from './kaldi-fbank.ts';
+import { SincResampler } from './sinc-resampler.ts';
+import { checkSound } from './sound.ts';
 
 /** ImageBind's audio settings (`imagebind/data.py`, `load_and_transform_audio_data` and its defaults). */
 const SAMPLE_RATE = 16_000; // Hz
@@ -13,21 +15,21 @@ const DEVIATION = 9.138;
 const LEAST = 400;
 
 /** Clips of one sound: [3, 1, 128, 204]. */
-export const CLIP_DIMS = [CLIPS, 1, BANDS, FRAMES] as const;
+export const IMAGEBIND_AUDIO_DIMS = [CLIPS, 1, BANDS, FRAMES] as const;
 
 /**
  * Makes what ImageBind's audio encoder sees: three clips of two seconds, at the start, in the middle and at the end, each the log
  * filter bank of its first channel, transposed, padded with zeros to 204 frames, and then shifted and scaled. A sound shorter than two
  * seconds is taken three times.
  */
-export class AudioInput {
+export class ImagebindAudio {
   readonly #fbank = new KaldiFbank();
   /** The last rate's filter: files of one collection have one rate. */
   #resampler: { readonly rate: number; readonly filter: SincResampler } | undefined;
 
-  /** [3, 1, 128, 204], flat. @throws FREEBIND_ARGUMENT_INVALID for what is too short or has no channels, FREEBIND_NUMBER_INVALID for samples that are not finite */
+  /** [3, 1, 128, 204], flat. @throws what `checkSound` throws, and FREEBIND_ARGUMENT_INVALID for less than 25 ms */
   of({ channels, sampleRate }: ModalityInputs['audio']): Float32Array {
-    checkAudio({ channels, sampleRate });
+    checkSound({ channels, sampleRate });
     if (this.#resampler?.rate !== sampleRate)
       this.#resampler = { rate: sampleRate, filter: new SincResampler(sampleRate, SAMPLE_RATE) };
     const { filter } = this.#resampler;
@@ -84,23 +86,4 @@ function sumOf(wave: Float32Array): number {
   let sum = 0;
   for (const sample of wave) sum += sample;
   return sum;
-}
-
-function checkAudio({ channels, sampleRate }: ModalityInputs['audio']): void {
-  const samples = channels[0]?.length ?? 0;
-  if (samples === 0 || channels.some((channel) => channel.length !== samples)) {
-    throw new FreebindError(
-      'FREEBIND_ARGUMENT_INVALID',
-      `The sound has ${channels.length} channels of ${channels.map((channel) => channel.length).join(', ') || 'no'} samples, expected at least one, all of one length above 0.`,
-    );
-  }
-  channels.forEach((channel, c) => {
-    const bad = channel.findIndex((sample) => !Number.isFinite(sample));
-    if (bad >= 0) {
-      throw new FreebindError(
-        'FREEBIND_NUMBER_INVALID',
-        `Sample ${bad} of channel ${c} at ${sampleRate} Hz is ${channel[bad]}; samples must be finite. Decode the sound again.`,
-      );
-    }
-  });
 }

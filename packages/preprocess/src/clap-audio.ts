@@ -1,5 +1,8 @@
-import { FreebindError, type ModalityInputs, type Random } from '@freebind/core';
-import { ClapMel, type Frames, KaiserResampler, quantiseInt16, resizeFrames } from '@freebind/preprocess';
+import type { ModalityInputs, Random } from '@freebind/core';
+import { ClapMel, quantiseInt16 } from './clap-mel.ts';
+import { type Frames, resizeFrames } from './frames.ts';
+import { KaiserResampler } from './kaiser-resampler.ts';
+import { checkSound, mixDown } from './sound.ts';
 
 /** CLAP's audio settings (LAION-AI/CLAP `training/data.py`, `get_audio_features`; `hook.py`). */
 const SAMPLE_RATE = 48_000; // Hz
@@ -8,8 +11,6 @@ const HOP = 480;
 const LENGTH = 480_000;
 const FRAMES = LENGTH / HOP + 1;
 const BANDS = 64;
-/** The first frame is reflected about its middle, which needs as many samples. */
-const LEAST = 513;
 
 /** What CLAP's audio encoders see: [1 or 4, 1001, 64], and, for the fusion model, whether the sound was longer than ten seconds. */
 export interface ClapFeatures {
@@ -32,9 +33,9 @@ export class ClapAudio {
     this.#mel = new ClapMel(fusion ? 'htk' : 'slaney');
   }
 
-  /** The sound at 48 kHz, one channel, as the model was trained on it. @throws FREEBIND_ARGUMENT_INVALID FREEBIND_NUMBER_INVALID */
+  /** The sound at 48 kHz, one channel, as the model was trained on it. @throws what `checkSound` throws */
   wave({ channels, sampleRate }: ModalityInputs['audio']): Float32Array {
-    checkAudio(channels, sampleRate);
+    checkSound({ channels, sampleRate });
     const mono = mixDown(channels);
     if (this.#resampler?.rate !== sampleRate)
       this.#resampler = { rate: sampleRate, filter: new KaiserResampler(sampleRate, SAMPLE_RATE) };
@@ -42,16 +43,11 @@ export class ClapAudio {
   }
 
   /**
-   * Features of such a wave. Up to ten seconds it is repeated as often as it fits, then zeros follow. Beyond, the models without
-   * fusion see ten seconds from a drawn place; the fusion model sees four channels: the whole shrunk, and ten seconds of the first,
-   * second and third part, each from a drawn frame.
+   * Features of such a wave, which has at least one sample. Up to ten seconds it is repeated as often as it fits, then zeros
+   * follow. Beyond, the models without fusion see ten seconds from a drawn place; the fusion model sees four channels: the whole
+   * shrunk, and ten seconds of the first, second and third part, each from a drawn frame.
    */
   features(wave: Float32Array, draw: Draw): ClapFeatures {
-    if (wave.length < LEAST && wave.length * Math.floor(LENGTH / wave.length) < LEAST)
-      throw new FreebindError(
-        'FREEBIND_ARGUMENT_INVALID',
-        `The sound has ${wave.length} samples at 48 kHz. Make it longer.`,
-      );
     if (wave.length <= LENGTH) return this.#same(this.#mel.of(repeated(wave)));
     if (!this.#fusion) {
       const start = draw.below(wave.length - LENGTH + 1);
@@ -96,33 +92,4 @@ function repeated(wave: Float32Array): Float32Array {
   const copies = Math.floor(LENGTH / wave.length);
   for (let i = 0; i < copies; i++) out.set(wave, i * wave.length);
   return out;
-}
-
-/** The mean over channels, summed in float32 as librosa's `to_mono`. */
-function mixDown(channels: readonly Float32Array[]): Float32Array {
-  const [first = new Float32Array(0), ...others] = channels;
-  if (others.length === 0) return first;
-  const sum = Float32Array.from(first);
-  for (const channel of others) for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] ?? 0) + (channel[i] ?? 0);
-  for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] ?? 0) / channels.length;
-  return sum;
-}
-
-function checkAudio(channels: readonly Float32Array[], sampleRate: number): void {
-  const samples = channels[0]?.length ?? 0;
-  if (samples === 0 || channels.some((channel) => channel.length !== samples)) {
-    throw new FreebindError(
-      'FREEBIND_ARGUMENT_INVALID',
-      `The sound has ${channels.length} channels of ${channels.map((channel) => channel.length).join(', ') || 'no'} samples, expected at least one, all of one length above 0.`,
-    );
-  }
-  channels.forEach((channel, c) => {
-    const bad = channel.findIndex((sample) => !Number.isFinite(sample));
-    if (bad >= 0) {
-      throw new FreebindError(
-        'FREEBIND_NUMBER_INVALID',
-        `Sample ${bad} of channel ${c} at ${sampleRate} Hz is ${channel[bad]}; samples must be finite. Decode the sound again.`,
-      );
-    }
-  });
 }

@@ -1,0 +1,39 @@
+import {
+  centreSquare,
+  CLIP_MEAN,
+  CLIP_STD,
+  IMAGENET_MEAN,
+  IMAGENET_STD,
+  type Pixels,
+  type Rgb,
+  shortSide,
+  toPlanes,
+} from './pixels.ts';
+import { resizeBicubic } from './resize-bicubic.ts';
+
+/** How an image encoder is given a picture: resized by its shorter side, cut to the square in the middle, normalised. */
+export interface SquareInput {
+  /** Pixels of each side of what the encoder sees. */
+  readonly side: number;
+  /** Where the square begins when the margin is odd: see `centreSquare`. */
+  readonly rounding: 'half-even' | 'floor';
+  readonly mean: Rgb;
+  readonly deviation: Rgb;
+}
+
+/** ImageBind's (`imagebind/data.py`, `load_and_transform_vision_data`). */
+export const IMAGEBIND_IMAGE: SquareInput = { side: 224, rounding: 'half-even', mean: CLIP_MEAN, deviation: CLIP_STD };
+/** InternVL-C's (`preprocessor_config.json` of OpenGVLab/InternVL-14B-224px, read by CLIP's processor of transformers). */
+export const INTERNVL_IMAGE: SquareInput = {
+  side: 224,
+  rounding: 'floor',
+  mean: IMAGENET_MEAN,
+  deviation: IMAGENET_STD,
+};
+
+/** What an image encoder sees of a picture: [3, side, side]. @throws FREEBIND_SHAPE_MISMATCH for pixels that are no picture */
+export function squarePlanes(pixels: Pixels, { side, rounding, mean, deviation }: SquareInput): Float32Array {
+  const { width, height } = shortSide(pixels.width, pixels.height, side);
+  const square = centreSquare(width, height, side, rounding);
+  return toPlanes(resizeBicubic(pixels, width, height, square), mean, deviation);
+}

@@ -1,0 +1,183 @@
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import { FreebindError, type FreebindErrorCode } from '@freebind/core';
+
+/** What threads run, and how many there are at most. */
+export interface ThreadPoolOptions {
+  /** A module that runs as it is (`builtModule`); what it exports is called by name. */
+  readonly module: URL;
+  /** Most threads. Default: one a core. */
+  readonly size?: number | undefined;
+  /** What is closed, for messages: “the space "imagebind"”. */
+  readonly owner?: string;
+}
+
+export interface CallOptions {
+  /** Takes a call that waits out of the line; one that runs is left to end unheard. */
+  readonly signal?: AbortSignal | undefined;
+  /** Memory of arguments that moves to the thread and is not copied. */
+  readonly transfer?: readonly ArrayBuffer[];
+}
+
+/** A function of the module as seen from outside. */
+type Called<F> = F extends (...args: infer Args) => infer Result
+  ? { readonly args: Args; readonly result: Awaited<Result> }
+  : never;
+
+interface Job {
+  readonly name: string;
+  readonly args: readonly unknown[];
+  readonly transfer: readonly ArrayBuffer[];
+  /** Takes the module's own answer. */
+  readonly resolve: (value: never) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+/** What a thread sends back. */
+type Reply = { readonly value: unknown } | { readonly error: PortableError };
+interface PortableError {
+  readonly message: string;
+  readonly name?: string;
+  readonly stack?: string;
+  readonly code?: unknown;
+}
+
+/**
+ * Threads that run the functions a module exports: `new ThreadPool<typeof import('./work.ts')>(…)`. They start when there is a
+ * call for them, take one at a time, in order, and do not keep the process alive while they have none. A thread that dies (out of
+ * memory, say) takes its call with it and no other.
+ */
+export class ThreadPool<Functions extends object> {
+  readonly #options: ThreadPoolOptions;
+  readonly #size: number;
+  readonly #waiting: Job[] = [];
+  readonly #idle: Worker[] = [];
+  readonly #busy = new Map<Worker, Job>();
+  #closed = false;
+
+  constructor(options: ThreadPoolOptions) {
+    this.#options = options;
+    this.#size = Math.max(options.size ?? availableParallelism(), 1);
+  }
+
+  /**
+   * The result of one of the module's functions. Arguments are copied, results are moved.
+   *
+   * @throws what the function throws (of its own classes only `FreebindError` survives the way), FREEBIND_ABORTED FREEBIND_CLOSED
+   */
+  call<Name extends string & keyof Functions>(
+    name: Name,
+    args: Called<Functions[Name]>['args'],
+    { signal, transfer = [] }: CallOptions = {},
+  ): Promise<Called<Functions[Name]>['result']> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) return reject(this.#closedError());
+      if (signal?.aborted === true) return reject(aborted(signal));
+      const job: Job = { name, args, transfer, resolve: done, reject: failed };
+      const onAbort = (): void => {
+        const place = this.#waiting.indexOf(job);
+        if (place >= 0) this.#waiting.splice(place, 1);
+        reject(aborted(signal));
+      };
+      signal?.addEventListener('abort', onAbort, { once: true });
+      function done(value: Called<Functions[Name]>['result']): void {
+        signal?.removeEventListener('abort', onAbort);
+        resolve(value);
+      }
+      function failed(reason: unknown): void {
+        signal?.removeEventListener('abort', onAbort);
+        reject(reason);
+      }
+      this.#waiting.push(job);
+      this.#start();
+    });
+  }
+
+  /** Ends the threads and gives their memory back; calls that run fail with FREEBIND_CLOSED, and later ones start new threads. */
+  async drop(): Promise<void> {
+    const workers = [...this.#idle.splice(0), ...this.#busy.keys()];
+    for (const job of this.#busy.values()) job.reject(this.#closedError());
+    this.#busy.clear();
+    await Promise.all(workers.map((worker) => worker.terminate()));
+  }
+
+  /** As `drop`, for good, and for calls that wait. Calling it twice is quiet. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const job of this.#waiting.splice(0)) job.reject(this.#closedError());
+    await this.drop();
+  }
+
+  /** Gives waiting calls to idle or new threads. */
+  #start(): void {
+    while (this.#waiting.length > 0 && (this.#idle.length > 0 || this.#busy.size < this.#size)) {
+      const worker = this.#idle.pop() ?? this.#open();
+      const job = this.#waiting.shift();
+      if (job === undefined) return;
+      this.#busy.set(worker, job);
+      worker.ref();
+      try {
+        // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker's port has no origin
+        worker.postMessage({ name: job.name, args: job.args }, job.transfer);
+      } catch (error) {
+        // An argument that cannot be sent.
+        this.#settle(worker, (one) => one.reject(error));
+      }
+    }
+  }
+
+  #open(): Worker {
+    const { module } = this.#options;
+    const worker = new Worker(new URL('./thread.js', import.meta.url), {
+      workerData: { module: module.href },
+      // Threads run builds (`builtModule`), also where the program is run from the sources.
+      execArgv: process.execArgv.map((flag) => flag.replace('@freebind/source', 'default')),
+    });
+    worker.unref();
+    worker.on('message', (reply: Reply) =>
+      this.#settle(worker, (job) =>
+        'error' in reply ? job.reject(revived(reply.error)) : job.resolve(reply.value as never),
+      ),
+    );
+    worker.on('error', (error) => this.#lose(worker, error));
+    worker.on('exit', () => this.#lose(worker, new Error('The thread ended.')));
+    return worker;
+  }
+
+  #settle(worker: Worker, how: (job: Job) => void): void {
+    const job = this.#busy.get(worker);
+    if (job === undefined) return;
+    this.#busy.delete(worker);
+    this.#idle.push(worker);
+    worker.unref();
+    how(job);
+    this.#start();
+  }
+
+  #lose(worker: Worker, reason: unknown): void {
+    const job = this.#busy.get(worker);
+    this.#busy.delete(worker);
+    const place = this.#idle.indexOf(worker);
+    if (place >= 0) this.#idle.splice(place, 1);
+    job?.reject(reason);
+    this.#start();
+  }
+
+  #closedError(): FreebindError {
+    const { owner = 'what it belongs to' } = this.#options;
+    return new FreebindError('FREEBIND_CLOSED', `A thread's work was cut off: ${owner} was closed or dropped.`);
+  }
+}
+
+function aborted(signal: AbortSignal | undefined): FreebindError {
+  return new FreebindError('FREEBIND_ABORTED', 'The work was stopped.', { cause: signal?.reason });
+}
+
+function revived({ name, message, stack, code }: PortableError): Error {
+  // The codes of core's errors, as the thread had them.
+  if (name === 'FreebindError') return new FreebindError(code as FreebindErrorCode, message);
+  return Object.assign(new Error(message), {
+    ...(stack !== undefined && { stack }),
+    ...(code !== undefined && { code }),
+  });
+}

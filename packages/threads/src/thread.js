@@ -1,0 +1,50 @@
+// A thread of a pool: it runs the functions of one module, one call after another. Plain JavaScript, so that node starts the very
+// same file from the sources and from the published package.
+import { parentPort, workerData } from 'node:worker_threads';
+
+/** @type {Readonly<Record<string, (...args: readonly unknown[]) => unknown>>} */
+const functions = await import(workerData.module);
+
+/** @param {{ readonly name: string, readonly args: readonly unknown[] }} call */
+async function reply({ name, args }) {
+  // A worker's port has no origin to name.
+  /* oxlint-disable unicorn/require-post-message-target-origin */
+  try {
+    const value = await functions[name]?.(...args);
+    parentPort?.postMessage({ value }, [...buffersIn(value)]);
+  } catch (error) {
+    parentPort?.postMessage({ error: portable(error) });
+  }
+  /* oxlint-enable unicorn/require-post-message-target-origin */
+}
+
+/**
+ * Memory of the arrays in a result, which moves to the caller and is not copied. Arrays that are a part of something larger are copied.
+ *
+ * @param {unknown} value
+ * @param {Set<ArrayBuffer>} [found]
+ */
+function buffersIn(value, found = new Set()) {
+  if (ArrayBuffer.isView(value)) {
+    const { buffer, byteLength } = value;
+    if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength && !Buffer.isBuffer(value)) found.add(buffer);
+  } else if (typeof value === 'object' && value !== null) {
+    for (const part of Object.values(value)) buffersIn(part, found);
+  }
+  return found;
+}
+
+/**
+ * An error as it can be sent: classes and codes of their own do not survive.
+ *
+ * @param {unknown} error
+ */
+function portable(error) {
+  if (!(error instanceof Error)) return { message: String(error) };
+  const { name, message, stack } = error;
+  return { name, message, stack, ...('code' in error && { code: error.code }) };
+}
+
+parentPort?.on('message', (call) => {
+  void reply(call);
+});
