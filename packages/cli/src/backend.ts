@@ -1,6 +1,7 @@
-import type { Backend, BackendChoice, Freebind } from '@freebind/core';
+import type { Backend, BackendChoice, BackendVerdict, Freebind } from '@freebind/core';
 import type { LoadedConfig } from '@freebind/core/config';
 import type { ComputeOptions } from './options.ts';
+import type { Session } from './session.ts';
 
 /** What computes when nobody says otherwise. */
 const DEFAULT_BACKEND = 'onnx';
@@ -8,38 +9,47 @@ const DEFAULT_BACKEND = 'onnx';
 /** Opens freebind for the config here or above, if there is one; hands it to `use` and closes it in any case. */
 export async function withFreebind<Result>(
   options: ComputeOptions,
+  session: Session,
   use: (freebind: Freebind) => Promise<Result>,
 ): Promise<Result> {
   const { findConfig } = await import('@freebind/core/config');
-  return open(await findConfig(), options, use);
+  return open(await findConfig(), options, (verdict) => session.note(verdict.why), use);
 }
 
 /** As `withFreebind`, for commands that need nothing but the backend. */
 export function withBackend<Result>(
   options: ComputeOptions,
+  session: Session,
   use: (backend: Backend) => Promise<Result>,
 ): Promise<Result> {
-  return withFreebind(options, async (freebind) => use(await freebind.backend()));
+  return withFreebind(options, session, async (freebind) => use(await freebind.backend()));
 }
 
-/** As `withBackend`, for commands that were given their config. */
+/** As `withBackend`, for commands that were given their config and print events, of which the choice of a backend is one. */
 export function withConfigured<Result>(
   config: LoadedConfig,
   options: ComputeOptions,
+  session: Session,
   use: (backend: Backend) => Promise<Result>,
 ): Promise<Result> {
-  return open(config, options, async (freebind) => use(await freebind.backend()));
+  const tell = (verdict: BackendVerdict): void => {
+    session.line({ type: 'backend', ...verdict });
+    session.note(verdict.why);
+  };
+  return open(config, options, tell, async (freebind) => use(await freebind.backend()));
 }
 
 async function open<Result>(
   config: LoadedConfig | undefined,
   options: ComputeOptions,
+  onBackend: (verdict: BackendVerdict) => void,
   use: (freebind: Freebind) => Promise<Result>,
 ): Promise<Result> {
   const { freebind } = await import('@freebind/core');
   const { plugins, store, folder } = config ?? {};
   const opened = await freebind({
     backend: await chooseBackend(options, config?.backend),
+    onBackend,
     ...(plugins !== undefined && { plugins }),
     ...(store !== undefined && { store }),
     ...(folder !== undefined && { folder }),
@@ -61,5 +71,6 @@ async function chooseBackend(
   // A plugin that was configured in code keeps its options; name it with --backend to choose others.
   if (threads === undefined || (typeof chosen !== 'string' && 'manifest' in chosen)) return chosen;
   const { package: name, options } = readBackendChoice(chosen);
+  // `auto` hands them to every backend that it tries.
   return [name, { ...options, threads }];
 }

@@ -1,8 +1,23 @@
-import { readFile } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
-import { join } from 'node:path';
-import { type Backend, type BackendManifest, isFreebindError, normalMatrix, random, tableOf } from '@freebind/core';
-import { findConfig, inspectPlugin } from '@freebind/core/config';
+import {
+  type BackendCandidate,
+  type BackendProbe,
+  type ConfiguredPlugin,
+  isFreebindError,
+  losesTo,
+  type PluginChoice,
+  probeBackends,
+  readBackendChoice,
+} from '@freebind/core';
+import {
+  backendCandidates,
+  findConfig,
+  findPlugins,
+  type FoundPlugin,
+  loadPlugin,
+  OWN_BACKENDS,
+  probeMemory,
+} from '@freebind/core/config';
 
 /** What `freebind doctor` finds. Plain data; `mend` is the line that mends what is wrong. */
 export interface Diagnosis {
@@ -24,40 +39,71 @@ export interface PluginState {
   readonly mend?: string;
 }
 
-/** A backend, started to see whether it works. */
-export interface BackendState {
+/** A backend, started and measured to see whether it works. */
+export interface BackendState extends BackendProbe {
+  /** As `--backend` takes it: `onnx`, `onnx:webgpu`. */
   readonly backend: string;
-  readonly manifest?: BackendManifest;
-  /** Of a matrix product that takes a moment, in 10⁹ floating-point operations a second. */
-  readonly gflops?: number;
-  readonly problem?: string;
+  /** What is faster here, when the processor is. */
+  readonly losesTo?: string;
 }
 
-/** freebind's own packages; those that are not written yet are not asked for. */
-const KNOWN = ['@freebind/backend-onnx', '@freebind/backend-reference'];
 const NODE_WANTED = [20, 19] as const;
 
 /** Devices that a backend has besides the one it takes by itself. */
 const DEVICES = ['onnx:webgpu', 'onnx:cuda'];
 
-/** Looks at this machine from `folder`, with `devices` also at what graphics cards could do. Nothing that is missing makes it fail. */
+/** What to look at. */
+export interface DiagnoseOptions {
+  /** Also what backends could do on devices that they do not take by themselves. Default false. */
+  readonly devices?: boolean | undefined;
+  /** Start and measure the backends. Default true. */
+  readonly measure?: boolean | undefined;
+}
+
+/** Looks at this machine from `folder`. Nothing that is missing makes it fail. */
 export async function diagnose(
   folder: string,
-  { devices = false }: { readonly devices?: boolean | undefined } = {},
+  { devices = false, measure = true }: DiagnoseOptions = {},
 ): Promise<Diagnosis> {
-  const { config, plugins: named } = await readConfig(folder);
-  const wanted = [...new Set([...KNOWN, ...named, ...(await dependenciesOf(folder))])];
-  const looked = await Promise.all(
-    wanted.map((name) => lookAt(name, folder, named.includes(name) || KNOWN.includes(name))),
+  const { config, choices } = await readConfig(folder);
+  const named = choices.map((choice) =>
+    typeof choice === 'string' ? choice : 'manifest' in choice ? choice.manifest.package : choice[0],
   );
-  const plugins = looked.filter((plugin) => plugin !== undefined);
-  const backends: BackendState[] = [];
-  // One after another: two at once would slow each other.
-  const names = plugins
-    .filter(({ brings, problem }) => problem === undefined && brings?.some((id) => id.startsWith('backend ')))
-    .map((plugin) => plugin.package);
-  for (const name of [...names, ...(devices ? DEVICES : [])]) backends.push(await tryBackend(name, folder));
+  const plugins = (await findPlugins(folder, [...OWN_BACKENDS, ...named])).map(stateOf);
+  const backends = measure ? await measureBackends(folder, choices, devices) : [];
   return { node: nodeState(), machine: machine(), ...(config !== undefined && { config }), plugins, backends };
+}
+
+/** Starts and measures what `auto` would choose from here, and remembers it for `auto`; then other devices, if they are asked for. */
+async function measureBackends(
+  folder: string,
+  choices: readonly PluginChoice[],
+  devices: boolean,
+): Promise<readonly BackendState[]> {
+  const loaded = await Promise.all(
+    choices.map(async (choice) => {
+      // One that cannot be loaded is told among the plugins.
+      const plugin: ConfiguredPlugin | undefined = await loadPlugin(choice, folder).catch(() => undefined);
+      return plugin === undefined ? [] : [{ choice, plugin }];
+    }),
+  );
+  const candidates = await backendCandidates({ folder, loaded: loaded.flat() });
+  const probes = await probeBackends(candidates);
+  await probeMemory(candidates)?.keep(probes);
+  const others = devices ? await probeBackends(await Promise.all(DEVICES.map((name) => onDevice(name, folder)))) : [];
+  const all = [...probes, ...others];
+  return all.map((probe, i): BackendState => {
+    const slowerThan = losesTo(probe, all);
+    const backend = DEVICES[i - probes.length] ?? probe.manifest?.id ?? probe.package;
+    return { backend, ...probe, ...(slowerThan !== undefined && { losesTo: slowerThan }) };
+  });
+}
+
+async function onDevice(name: string, folder: string): Promise<BackendCandidate> {
+  const { package: packageName, options = {} } = readBackendChoice(name);
+  const candidates = await backendCandidates({ folder, options });
+  const open = candidates.find((candidate) => candidate.package === packageName)?.open;
+  return { package: packageName, open: open ?? (() => Promise.reject(new Error(`${packageName} is not installed`))) };
 }
 
 function nodeState(): Diagnosis['node'] {
@@ -83,91 +129,27 @@ function machine(): Diagnosis['machine'] {
 
 async function readConfig(
   folder: string,
-): Promise<{ readonly config?: Diagnosis['config'] & object; readonly plugins: readonly string[] }> {
+): Promise<{ readonly config?: Diagnosis['config'] & object; readonly choices: readonly PluginChoice[] }> {
   try {
     const config = await findConfig({ path: folder });
-    if (config === undefined) return { plugins: [] };
-    const names = (config.plugins ?? []).flatMap((choice) =>
-      typeof choice === 'string' ? choice : 'manifest' in choice ? choice.manifest.package : choice[0],
-    );
-    return { config: { file: config.file }, plugins: names };
+    return config === undefined ? { choices: [] } : { config: { file: config.file }, choices: config.plugins ?? [] };
   } catch (error) {
-    return { config: { problem: messageOf(error) }, plugins: [] };
+    return { config: { problem: messageOf(error) }, choices: [] };
   }
 }
 
-/** Names of the packages that the project in `folder` depends on. */
-async function dependenciesOf(folder: string): Promise<readonly string[]> {
-  const json = await readPackage(join(folder, 'package.json'));
-  return ['dependencies', 'devDependencies', 'peerDependencies', 'optionalDependencies'].flatMap((key) => {
-    const list = json[key];
-    return typeof list === 'object' && list !== null ? Object.keys(list) : [];
-  });
-}
-
-/** What is known of a plugin without running it; undefined for packages that are none, unless they were asked for. */
-async function lookAt(name: string, folder: string, wanted: boolean): Promise<PluginState | undefined> {
-  try {
-    const { manifest, folder: home } = await inspectPlugin(name, folder);
-    const { version } = await readPackage(join(home, 'package.json'));
-    const { apiVersion, spaces = [], bonds = [], backends = [] } = manifest;
-    const brings = [
-      ...backends.map((id) => `backend ${id}`),
-      ...spaces.map((id) => `space ${id}`),
-      ...bonds.map((id) => `bond ${id}`),
-    ];
-    return { package: name, version: String(version), apiVersion, brings };
-  } catch (error) {
-    if (!wanted && !isFreebindError(error, 'FREEBIND_PLUGIN_INCOMPATIBLE')) return undefined;
-    return {
-      package: name,
-      problem: messageOf(error),
-      ...(isFreebindError(error, 'FREEBIND_PLUGIN_MISSING') && { mend: `npm i ${name}` }),
-    };
+function stateOf({ package: name, version, manifest, problem }: FoundPlugin): PluginState {
+  if (manifest === undefined) {
+    const missing = isFreebindError(problem, 'FREEBIND_PLUGIN_MISSING');
+    return { package: name, problem: messageOf(problem), ...(missing && { mend: `npm i ${name}` }) };
   }
-}
-
-async function tryBackend(name: string, folder: string): Promise<BackendState> {
-  const { freebind } = await import('@freebind/core');
-  try {
-    const opened = await freebind({ backend: name, folder });
-    try {
-      const backend = await opened.backend();
-      return { backend: backend.manifest.id, manifest: backend.manifest, gflops: await measure(backend) };
-    } finally {
-      await opened.close();
-    }
-  } catch (error) {
-    return { backend: name, problem: messageOf(error) };
-  }
-}
-
-/** The rate of queries · keysᵀ, over products of growing size until one takes 0.2 s. */
-async function measure(backend: Backend): Promise<number> {
-  const d = 512;
-  for (let rows = 64; ; rows *= 2) {
-    const table = normalMatrix(rows, d, random('doctor'));
-    const bank = await backend.openBank({ keys: tableOf(table) });
-    try {
-      await bank.scores(table); // the first call also builds what later ones use
-      const start = performance.now();
-      await bank.scores(table);
-      const seconds = (performance.now() - start) / 1000;
-      if (seconds > 0.2 || rows >= 4096) return Number(((2 * rows * rows * d) / seconds / 1e9).toPrecision(3));
-    } finally {
-      await bank.close();
-    }
-  }
-}
-
-async function readPackage(path: string): Promise<Readonly<Record<string, unknown>>> {
-  try {
-    const json: unknown = JSON.parse(await readFile(path, 'utf8'));
-    if (typeof json === 'object' && json !== null) return json as Record<string, unknown>; // an object from JSON
-  } catch {
-    // No package here, or none that can be read: nothing to tell.
-  }
-  return {};
+  const { apiVersion, spaces = [], bonds = [], backends = [] } = manifest;
+  const brings = [
+    ...backends.map((id) => `backend ${id}`),
+    ...spaces.map((id) => `space ${id}`),
+    ...bonds.map((id) => `bond ${id}`),
+  ];
+  return { package: name, ...(version !== undefined && { version }), apiVersion, brings };
 }
 
 function messageOf(error: unknown): string {

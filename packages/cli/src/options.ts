@@ -46,7 +46,7 @@ export function computeOptions(): readonly Option[] {
   return [
     new Option(
       '--backend <name>',
-      'where the arithmetic runs: onnx (default), onnx:webgpu, reference, or a package',
+      'where the arithmetic runs: onnx (default), auto (the fastest here), onnx:webgpu, reference, or a package',
     ).env('FREEBIND_BACKEND'),
     new Option('--threads <n>', 'threads of the backend (default: all cores)').argParser(whole(1)),
   ];

@@ -13,9 +13,9 @@ const EVALUATION = [
 
 describe('--backend', () => {
   test('names a plugin that is not installed with the line that installs it', async () => {
-    const { status, stderr } = await freebind([...EVALUATION, '--backend', 'tfjs']);
+    const { status, stderr } = await freebind([...EVALUATION, '--backend', 'abacus']);
     expect(status).toBe(1);
-    expect(stderr).toMatch(/^error FREEBIND_PLUGIN_MISSING: .*npm i @freebind\/backend-tfjs/);
+    expect(stderr).toMatch(/^error FREEBIND_PLUGIN_MISSING: .*npm i @freebind\/backend-abacus/);
   });
 
   test('refuses a plugin of another apiVersion before its code runs', async () => {
@@ -71,8 +71,9 @@ describe('conform', () => {
 });
 
 describe('doctor', () => {
-  test('tells node, plugins and a backend with its measured rate', async () => {
-    const outcome = await freebind(['doctor', '--json']);
+  test('tells node, plugins and a backend with its measured rates, by which auto then goes', async () => {
+    const [cwd, env] = [scratch(), { XDG_CACHE_HOME: scratch() }];
+    const outcome = await freebind(['doctor', '--json'], { cwd, env });
     expect(outcome.status).toBe(0);
     expect(documentOf(outcome)).toMatchObject({
       node: { version: process.versions.node, ok: true },
@@ -83,14 +84,25 @@ describe('doctor', () => {
           brings: ['backend reference'],
         }),
       ]),
-      backends: expect.arrayContaining([expect.objectContaining({ backend: 'reference', gflops: expect.any(Number) })]),
+      backends: expect.arrayContaining([
+        expect.objectContaining({
+          backend: 'reference',
+          manifest: expect.objectContaining({ training: true, device: 'cpu, 1 thread' }),
+          rates: { matrix: expect.any(Number), step: expect.any(Number) },
+        }),
+      ]),
     });
+    const { status, stderr } = await freebind([...EVALUATION, '--backend', 'auto'], { cwd, env });
+    expect(status).toBe(0);
+    expect(stderr).toMatch(
+      /^backend auto is .+ GFLOP\/s on FreeBind's training step, against .+ \(measured earlier\)$/m,
+    );
   });
 
   test('tells what is missing with the line that mends it, and does not fail', async () => {
     const dir = scratch();
     writeFileSync(join(dir, 'freebind.config.json'), '{ "plugins": ["freebind-nowhere"] }');
-    const { status, stdout } = await freebind(['doctor'], { cwd: dir });
+    const { status, stdout } = await freebind(['doctor', '--no-measure'], { cwd: dir });
     expect(status).toBe(0);
     expect(stdout).toMatch(/missing +Plugin "freebind-nowhere" is not installed/);
     expect(stdout).toContain('mend it: npm i freebind-nowhere');
@@ -99,7 +111,7 @@ describe('doctor', () => {
   test('tells a config that is wrong, and does not fail', async () => {
     const dir = scratch();
     writeFileSync(join(dir, 'freebind.config.json'), '{ "bakend": "onnx" }');
-    const { status, stdout } = await freebind(['doctor'], { cwd: dir });
+    const { status, stdout } = await freebind(['doctor', '--no-measure'], { cwd: dir });
     expect(status).toBe(0);
     expect(stdout).toContain('did you mean "backend"?');
   });

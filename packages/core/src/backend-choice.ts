@@ -4,7 +4,8 @@ import { isConfiguredPlugin } from './plugin-manifest.ts';
 
 /**
  * Where the arithmetic runs, in one line: a backend's id or short name (`onnx`), its package, either with a device
- * (`onnx:webgpu`) or with options (`['@freebind/backend-onnx', { threads: 2 }]`), or a plugin that was configured in code.
+ * (`onnx:webgpu`) or with options (`['@freebind/backend-onnx', { threads: 2 }]`), a plugin that was configured in code, or
+ * `auto`, the fastest that is installed by a short probe; its options, if it has any, go to every backend it tries.
  */
 export type BackendChoice = string | readonly [name: string, options: object] | ConfiguredPlugin;
 
@@ -12,9 +13,15 @@ export type BackendChoice = string | readonly [name: string, options: object] | 
 export interface NamedBackend {
   /** As it was written: an id, a short name or a package. */
   readonly name: string;
-  /** The package it is looked for in; a bare word stands for freebind's own `@freebind/backend-WORD`. */
+  /** The package it is looked for in; a bare word but `auto` stands for freebind's own `@freebind/backend-WORD`. */
   readonly package: string;
   readonly options?: object;
+}
+
+/** The options that `auto` hands on; undefined for every other choice. */
+export function autoOptions(choice: BackendChoice | undefined): object | undefined {
+  if (choice === 'auto') return {};
+  return Array.isArray(choice) && choice[0] === 'auto' ? (choice[1] as object) : undefined; // as the type of a choice says
 }
 
 /** Takes a choice apart; the device after a colon becomes the option `device`. */
@@ -25,7 +32,7 @@ export function readBackendChoice(choice: Exclude<BackendChoice, ConfiguredPlugi
   const options = device === undefined ? given : { device, ...given };
   return {
     name,
-    package: /^[a-z][a-z0-9]*$/i.test(name) ? `@freebind/backend-${name.toLowerCase()}` : name,
+    package: /^(?!auto$)[a-z][a-z0-9]*$/i.test(name) ? `@freebind/backend-${name.toLowerCase()}` : name,
     ...(options !== undefined && { options }),
   };
 }

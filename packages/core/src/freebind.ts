@@ -1,11 +1,14 @@
+import { AutoBackend, candidateOf } from './auto-backend.ts';
 import type { Backend } from './backend.ts';
 import {
+  autoOptions,
   type BackendChoice,
   backendFromEnvironment,
   backendOf,
   findBackend,
   readBackendChoice,
 } from './backend-choice.ts';
+import type { BackendVerdict } from './backend-verdict.ts';
 import { findSpace, type SpaceShape } from './bonding.ts';
 import { BoundSpace } from './bound-space.ts';
 import { type BondSource, type Composition, openComposition } from './composition.ts';
@@ -25,6 +28,8 @@ export interface FreebindOptions {
   readonly plugins?: readonly PluginChoice[];
   /** Default: what the environment variable FREEBIND_BACKEND says, else the first backend that a plugin brings. */
   readonly backend?: BackendChoice;
+  /** Told what `backend: 'auto'` chose and why, when the backend starts. */
+  readonly onBackend?: (verdict: BackendVerdict) => void;
   /** Bonds that recipes may use: a folder of bond folders, or bonds. */
   readonly bonds?: string | readonly BondSource[];
   /** Where plugins keep their files: a store or a folder. Default `.freebind` in `folder`. */
@@ -49,8 +54,13 @@ export interface BindOptions {
  * @throws FREEBIND_PLUGIN_MISSING FREEBIND_PLUGIN_INVALID FREEBIND_PLUGIN_INCOMPATIBLE
  */
 export async function freebind(options: FreebindOptions = {}): Promise<Freebind> {
-  const chosen = await chooseBackend(await loadPlugins(options), options);
-  const wiring = await wirePlugins(chosen.plugins, await openStore(options));
+  const loaded = await loadPlugins(options);
+  const store = await openStore(options);
+  const auto = autoOptions(options.backend ?? backendFromEnvironment());
+  if (auto !== undefined)
+    return new Freebind(await wirePlugins(loaded, store), options, await openAuto(loaded, auto, options, store));
+  const chosen = await chooseBackend(loaded, options);
+  const wiring = await wirePlugins(chosen.plugins, store);
   return new Freebind(wiring, options, chosen.backend ?? wiring.ids('backends')[0]);
 }
 
@@ -58,11 +68,11 @@ export async function freebind(options: FreebindOptions = {}): Promise<Freebind>
 export class Freebind {
   readonly #wiring: Wiring;
   readonly #options: FreebindOptions;
-  readonly #backend: string | undefined;
+  readonly #backend: string | AutoBackend | undefined;
   readonly #compositions: Composition[] = [];
 
   /** Made by `freebind()`. */
-  constructor(wiring: Wiring, options: FreebindOptions, backend: string | undefined) {
+  constructor(wiring: Wiring, options: FreebindOptions, backend: string | AutoBackend | undefined) {
     this.#wiring = wiring;
     this.#options = options;
     this.#backend = backend;
@@ -91,7 +101,7 @@ export class Freebind {
         'No plugin brings a backend, so there is nothing to compute with. Install one, npm i @freebind/backend-onnx, and name it as "backend" or among the plugins.',
       );
     }
-    return this.#wiring.backend(this.#backend);
+    return this.#backend instanceof AutoBackend ? this.#backend.start() : this.#wiring.backend(this.#backend);
   }
 
   /**
@@ -139,6 +149,7 @@ export class Freebind {
   /** Closes bound spaces, plugins' spaces and bonds, and the backend. Calling it twice is quiet. */
   async close(): Promise<void> {
     await Promise.all(this.#compositions.splice(0).map((composition) => composition.close()));
+    if (this.#backend instanceof AutoBackend) await this.#backend.close();
     await this.#wiring.close();
   }
 
@@ -169,6 +180,26 @@ async function loadChosen(choice: PluginChoice, folder: string | undefined): Pro
 // `Array.isArray` alone does not tell the compiler that what is left is no readonly array.
 function isNameWithOptions(choice: PluginChoice): choice is readonly [name: string, options: object] {
   return Array.isArray(choice);
+}
+
+/** What `auto` chooses from: the backends of plugins and, where there are folders to look in, all that are installed. */
+async function openAuto(
+  plugins: readonly ConfiguredPlugin[],
+  handed: object,
+  { plugins: choices = [], folder = globalThis.process?.cwd?.(), onBackend }: FreebindOptions,
+  store: Store | undefined,
+): Promise<AutoBackend> {
+  if (folder === undefined) {
+    const brought = plugins.filter(({ manifest }) => manifest.backends?.length);
+    return new AutoBackend(
+      brought.map((plugin) => candidateOf(plugin, store)),
+      { onBackend },
+    );
+  }
+  const { backendCandidates, probeMemory } = await import('./config/backend-candidates.ts');
+  const loaded = plugins.flatMap((plugin, i) => ({ plugin, choice: choices[i] ?? plugin }));
+  const candidates = await backendCandidates({ folder, loaded, options: handed, store });
+  return new AutoBackend(candidates, { memory: probeMemory(candidates), onBackend });
 }
 
 async function chooseBackend(

@@ -1,4 +1,5 @@
 export { adapter, type AdapterShape } from './adapter.ts';
+export { type BackendCandidate, probeBackends, type ProbeMemory, type StartedBackend } from './auto-backend.ts';
 export type {
   Backend,
   BackendManifest,
@@ -16,6 +17,8 @@ export type {
   TrainerState,
 } from './backend.ts';
 export { type BackendChoice, overrideBackend, readBackendChoice } from './backend-choice.ts';
+export { type BackendRates, measureBackend, stepOperations, type StepShape } from './backend-rates.ts';
+export { type BackendProbe, type BackendVerdict, losesTo, rankProbes } from './backend-verdict.ts';
 export type { Bond, BondData, BondEnd, BondManifest } from './bond.ts';
 export {
   findBond,

@@ -53,7 +53,7 @@ async function aggregateTables(options: AggregateOptions, session: Session): Pro
       checkedRows(table, { unit, warn: (text) => session.note(text) }),
     );
     if (queries === undefined || keys === undefined || values === undefined) throw new Error('Tables were opened.');
-    const summary = await withBackend(options, async (backend) => {
+    const summary = await withBackend(options, session, async (backend) => {
       const bank = await backend.openBank({ keys, values });
       try {
         const tiles = mapTiles(

@@ -49,7 +49,7 @@ async function composeFolder(text: string, options: ComposeOptions, session: Ses
   const parsed = await readRecipe(text);
   const tables = await openTables(options.tables);
   try {
-    await withFreebind(options, async (freebind) => {
+    await withFreebind(options, session, async (freebind) => {
       const composition = await freebind.compose(parsed, {
         spaces: shapesOf(tables),
         bonds: resolve(bonds),

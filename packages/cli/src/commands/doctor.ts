@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Diagnosis } from '../diagnosis.ts';
+import type { BackendState, Diagnosis } from '../diagnosis.ts';
 import { examples } from '../options.ts';
 import type { Session } from '../session.ts';
 
@@ -12,8 +12,12 @@ export function doctor(program: Command, session: Session): void {
       '--devices',
       "also try backends' other devices, such as onnx:webgpu; their drivers may print lines of their own",
     )
+    .option(
+      '--no-measure',
+      'do not start and measure the backends; what is measured also tells --backend auto what to choose',
+    )
     .addHelpText('after', examples('freebind doctor', 'freebind doctor --devices --json'))
-    .action(async (options: { readonly devices?: true }) => {
+    .action(async (options: { readonly devices?: true; readonly measure: boolean }) => {
       const { diagnose } = await import('../diagnosis.ts');
       const diagnosis = await diagnose(process.cwd(), options);
       session.result(diagnosis, format(diagnosis));
@@ -33,15 +37,26 @@ function format({ node, machine, config, plugins, backends }: Diagnosis): string
         ? line(true, `${name} ${version}, apiVersion ${apiVersion}: ${brings.join(', ')}`)
         : line(false, problem, mend),
     ),
-    ...backends.map(({ backend, manifest, gflops, problem }) =>
-      manifest === undefined
-        ? line(false, `${backend}: ${problem}`)
-        : line(
-            true,
-            `backend ${backend} on ${manifest.device}: ${manifest.precision}, ${manifest.training ? 'trains' : 'does not train'}, ${gflops} GFLOP/s`,
-          ),
-    ),
+    ...backends.map(formatBackend),
   ].join('\n');
+}
+
+function formatBackend({ backend, manifest, rates, losesTo, problem }: BackendState): string {
+  if (manifest === undefined || rates === undefined) return line(false, `${backend}: ${problem}`);
+  const { precision, device, training, streamedBank, bitwiseRepeatable, tolerance } = manifest;
+  const says = [
+    precision,
+    training ? 'trains' : 'does not train',
+    ...(streamedBank ? ['streams banks'] : []),
+    ...(bitwiseRepeatable ? ['repeats bit for bit'] : []),
+    `within ${tolerance.toPrecision(1)} of float64`,
+  ];
+  const step = rates.step === undefined ? '' : `, ${rates.step} on a training step`;
+  const lost = losesTo === undefined ? '' : `; loses to ${losesTo}`;
+  return line(
+    true,
+    `backend ${backend} on ${device}: ${says.join(', ')}; ${rates.matrix} GFLOP/s on a product${step}${lost}`,
+  );
 }
 
 function line(ok: boolean, text: string, mend?: string): string {

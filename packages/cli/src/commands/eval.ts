@@ -83,7 +83,7 @@ async function reportBinding(options: EvalOptions, dir: string, session: Session
   const folder = await openTables(dir);
   const progress = await session.progress();
   try {
-    const { title, report, leakage, provenance } = await withFreebind(options, (freebind) =>
+    const { title, report, leakage, provenance } = await withFreebind(options, session, (freebind) =>
       evaluateFolderBinding(folder, options, {
         freebind,
         signal: session.signal,
@@ -180,7 +180,7 @@ async function scored<Report>(
   const progress = await session.progress();
   const onProgress = (done: number, total: number): void => progress.update({ stage, done, total });
   try {
-    return await withBackend(options, (backend) => run({ backend, signal: session.signal, onProgress }));
+    return await withBackend(options, session, (backend) => run({ backend, signal: session.signal, onProgress }));
   } finally {
     progress.stop();
   }

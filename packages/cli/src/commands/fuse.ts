@@ -60,7 +60,7 @@ async function fuseConfig(path: string | undefined, options: FuseOptions, sessio
       session.result({ type: 'plan', spaces }, spaces.map((space) => describe(space)).join('\n\n'));
       return;
     }
-    await withConfigured(config, options, async (backend) => {
+    await withConfigured(config, options, session, async (backend) => {
       const tables: string[] = [];
       const made: { readonly name: string; readonly path: string; readonly reused: boolean }[] = [];
       for (const job of jobs) {

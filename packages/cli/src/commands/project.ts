@@ -112,7 +112,7 @@ async function projectTable(
   await withTables([options.in], async ([table]) => {
     if (table === undefined) throw new Error('A table was opened.');
     const { cols, tiles } = prepare(table);
-    const where = await withBackend(options, async (backend) => {
+    const where = await withBackend(options, session, async (backend) => {
       await writeTiles(tiles(backend), { out, cols, rows: table.rows, stage: 'project' }, session);
       return { backend: backend.manifest.id, device: backend.manifest.device };
     });

@@ -33,7 +33,7 @@ async function run({ out, seed, fast, ...compute }: QuickstartOptions, session: 
   const progress = await session.progress();
   let result: Starter.QuickstartResult;
   try {
-    result = await withBackend(compute, (backend) =>
+    result = await withBackend(compute, session, (backend) =>
       starter.quickstart({
         out,
         backend,

@@ -75,7 +75,7 @@ async function trainConfig(path: string | undefined, options: TrainOptions, sess
       session.result({ type: 'plan', space: spaceIdOf(job.options.recipe), bonds }, formatPlan(bonds));
       return;
     }
-    await withConfigured(config, options, async (backend) => {
+    await withConfigured(config, options, session, async (backend) => {
       const reuse = join(job.options.bonds, '.reuse');
       const run = { ...job.options, backend, signal: session.signal, replace: options.force === true };
       const { shard, part, bond } = options;

@@ -68,7 +68,7 @@ async function tuneFolder(text: string, options: TuneOptions, session: Session):
   try {
     const tables = await chooseRows(folder, options);
     const spaces = shapesOf(folder);
-    const result = await withFreebind(options, async (freebind) =>
+    const result = await withFreebind(options, session, async (freebind) =>
       tuneRecipe({
         recipe,
         compose: (part) => freebind.compose(part, { spaces, bonds: resolve(options.bonds) }),

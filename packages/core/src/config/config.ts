@@ -5,7 +5,7 @@ import type { TrainSection } from './train-section.ts';
 
 /** What `freebind.config.{ts,mjs,json}` says. Folders are relative to the file. */
 export interface Config {
-  /** Where the arithmetic runs, in one line: `'onnx'`, `'onnx:webgpu'`, `'@freebind/backend-onnx'` or `['…', { threads: 2 }]`. */
+  /** Where the arithmetic runs, in one line: `'onnx'`, `'onnx:webgpu'`, `'@freebind/backend-onnx'`, `['…', { threads: 2 }]` or `'auto'`. */
   readonly backend?: BackendChoice;
   /** Plugins to load, and no others: packages or folders, alone or with options, or configured in code. */
   readonly plugins?: readonly PluginChoice[];
