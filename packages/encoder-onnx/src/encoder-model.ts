@@ -1,5 +1,5 @@
 import { FreebindError } from '@freebind/core';
-import { findModelFile, type ModelManifest, variantOf } from '@freebind/models';
+import { dimensionOf, findModelFile, localModels, type ModelManifest, variantOf } from '@freebind/models';
 import type { EncoderOptions } from './encoder-placement.ts';
 import { OnnxEncoder } from './onnx-encoder.ts';
 
@@ -13,11 +13,16 @@ export interface EncoderModel {
   readonly encoder: (path: string) => OnnxEncoder;
 }
 
-/** The model `variant` of a space, with the options that its user gave. @throws FREEBIND_ARGUMENT_INVALID for options out of range */
-export function encoderModel(models: ModelManifest, variant: string, options: EncoderOptions): EncoderModel {
-  const { graphs } = variantOf(models, variant);
+/**
+ * The model `variant` of a space, as `official` or the folder of its files describes it, with the options that its user gave.
+ *
+ * @throws FREEBIND_ARGUMENT_INVALID for options out of range, FREEBIND_FILE_INVALID for a `models.json` that does not fit
+ */
+export function encoderModel(official: ModelManifest, variant: string, options: EncoderOptions): EncoderModel {
   checkCounts(options);
-  const dimension = options.dimension ?? Object.values(graphs)[0]?.dimension ?? 0;
+  const models = localModels(official, variant, { folder: options.models });
+  const { graphs } = variantOf(models, variant);
+  const dimension = options.dimension ?? dimensionOf(models, variant);
   const find = (path: string): Promise<string> =>
     findModelFile(models, variant, path, { folder: options.models, precision: options.precision });
   const encoder = (path: string): OnnxEncoder => {

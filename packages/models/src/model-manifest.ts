@@ -61,27 +61,19 @@ export function parseModelManifest(value: unknown, source: string): ModelManifes
   );
 }
 
-/** Reads a `models.json`: at once, since it lies in an installed package and is small. @throws FREEBIND_FILE_MISSING FREEBIND_FILE_INVALID */
-export function readModelManifest(path: string | URL): ModelManifest {
+/** Reads a `models.json`: at once, since it is small. `mend` is what to do about a bad one. @throws FREEBIND_FILE_MISSING FREEBIND_FILE_INVALID */
+export function readModelManifest(path: string | URL, mend = "Install the space's package again"): ModelManifest {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
   } catch (cause) {
-    throw new FreebindError(
-      'FREEBIND_FILE_MISSING',
-      `There is no list of models ${String(path)}. Install the space's package again.`,
-      { cause },
-    );
+    throw new FreebindError('FREEBIND_FILE_MISSING', `There is no list of models ${String(path)}. ${mend}.`, { cause });
   }
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw new FreebindError(
-      'FREEBIND_FILE_INVALID',
-      `${String(path)} is not JSON. Install the space's package again.`,
-      { cause },
-    );
+    throw new FreebindError('FREEBIND_FILE_INVALID', `${String(path)} is not JSON. ${mend}.`, { cause });
   }
   return parseModelManifest(value, String(path));
 }
