@@ -20,8 +20,9 @@ const MODELS: Readonly<Record<ClapModel, { readonly checkpoint: string; readonly
     checkpoint: '630k-fusion-best.pt',
     files: { audio: 'clap_audio.onnx', text: 'clap_text.onnx', fusion: true },
   },
+  // The one of LAION's two music checkpoints that FreeBind's projectors were trained on: `models/paths.py`, `CLAP_M_PATH`.
   music: {
-    checkpoint: 'music_audioset_epoch_15_esc_90.14.pt',
+    checkpoint: 'music_speech_audioset_epoch_15_esc_89.98.pt',
     files: { audio: 'clap_audio.onnx', text: 'clap_text.onnx', fusion: false },
   },
   unfused: {
