@@ -37,6 +37,14 @@ describe('planning a recipe', () => {
     });
   });
 
+  test('says of a published variant how its projectors are imported, and of another recipe only how it is trained', () => {
+    const named = { ...recipe('unified + d(vision)'), name: 'internvl_ib' };
+    expect(refused(() => plan(named, [])).message).toMatch(
+      /run: freebind train\. .*import DIR --variant "internvl_ib"/,
+    );
+    expect(refused(() => plan('unified + d(vision)', [])).message).toMatch(/run: freebind train$/);
+  });
+
   test('wants the bond of a later step to know the space as the steps before made it', () => {
     const text = 'unified + d(vision) + c(sound)';
     const { code, message } = refused(() => plan(text));

@@ -1,6 +1,7 @@
 import type { BondEnd, BondManifest } from './bond.ts';
 import { FreebindError } from './errors.ts';
 import { nearest } from './nearest.ts';
+import { PUBLISHED } from './published.ts';
 import { formatRecipe, formatStep, spaceIdOf } from './recipe-text.ts';
 import type { Recipe, Step } from './recipe.ts';
 import type { SpaceManifest } from './space.ts';
@@ -51,6 +52,7 @@ export function planRecipe(recipe: Recipe, spaces: readonly SpaceShape[], bonds:
         from: { space: from.id, dimension: from.dimension },
         into: { space: into.id, dimension: into.dimension },
         ...(named !== undefined && { id: named }),
+        ...(recipe.name !== undefined && Object.hasOwn(PUBLISHED, recipe.name) && { variant: recipe.name }),
         // The recipe that trains this bond: the steps so far, and this one with this expert alone.
         recipe: formatRecipe(
           { base: recipe.base, steps: [...recipe.steps.slice(0, index), { kind: step.kind, experts: [id] }] },
@@ -105,6 +107,8 @@ export interface WantedBond {
   readonly id?: string;
   /** Recipe text that trains it, for the message when it is not there. */
   readonly recipe: string;
+  /** The published variant that it is of, whose projectors can be imported. */
+  readonly variant?: string;
 }
 
 /**
@@ -126,7 +130,10 @@ export function findBond(wanted: WantedBond, bonds: readonly BondManifest[]): Bo
     throw new FreebindError(
       'FREEBIND_BOND_UNKNOWN',
       `${named} a ${describe(wanted)}. Bonds that are here: ${listed}. ` +
-        `To make it, set "train": { "recipe": ${JSON.stringify(wanted.recipe)} } in freebind.config and run: freebind train`,
+        `To make it, set "train": { "recipe": ${JSON.stringify(wanted.recipe)} } in freebind.config and run: freebind train` +
+        (wanted.variant === undefined
+          ? ''
+          : `. FreeBind's own projectors, once downloaded: freebind import DIR --variant "${wanted.variant}" --out bonds`),
     );
   }
   if (others.length > 0) {
