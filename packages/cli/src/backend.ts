@@ -1,6 +1,7 @@
-import type { Backend, BackendChoice, BackendVerdict, Freebind } from '@freebind/core';
+import type { Backend, BackendChoice, BackendVerdict, Freebind, PluginChoice } from '@freebind/core';
 import type { LoadedConfig } from '@freebind/core/config';
 import type { ComputeOptions } from './options.ts';
+import { pluginsFor } from './recipe-spaces.ts';
 import type { Session } from './session.ts';
 
 /** What computes when nobody says otherwise. */
@@ -14,6 +15,25 @@ export async function withFreebind<Result>(
 ): Promise<Result> {
   const { findConfig } = await import('@freebind/core/config');
   return open(await findConfig(), options, (verdict) => session.note(verdict.why), use);
+}
+
+/** As `withFreebind`, with the plugins that bring the spaces `ids` besides the config's; `use` is also given the config. */
+export async function withSpaces<Result>(
+  ids: readonly string[],
+  options: ComputeOptions,
+  session: Session,
+  use: (freebind: Freebind, config: LoadedConfig | undefined) => Promise<Result>,
+): Promise<Result> {
+  const { findConfig } = await import('@freebind/core/config');
+  const config = await findConfig();
+  const plugins = await pluginsFor(ids, config);
+  return open(
+    config,
+    options,
+    (verdict) => session.note(verdict.why),
+    (freebind) => use(freebind, config),
+    plugins,
+  );
 }
 
 /** As `withFreebind`, for commands that need nothing but the backend. */
@@ -44,9 +64,10 @@ async function open<Result>(
   options: ComputeOptions,
   onBackend: (verdict: BackendVerdict) => void,
   use: (freebind: Freebind) => Promise<Result>,
+  plugins: readonly PluginChoice[] | undefined = config?.plugins,
 ): Promise<Result> {
   const { freebind } = await import('@freebind/core');
-  const { plugins, store, folder } = config ?? {};
+  const { store, folder } = config ?? {};
   const opened = await freebind({
     backend: await chooseBackend(options, config?.backend),
     onBackend,

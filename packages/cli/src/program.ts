@@ -10,6 +10,7 @@ import { importBonds } from './commands/import.ts';
 import { inspect } from './commands/inspect.ts';
 import { project } from './commands/project.ts';
 import { quickstart } from './commands/quickstart.ts';
+import { retrieve } from './commands/retrieve.ts';
 import { train } from './commands/train.ts';
 import { tune } from './commands/tune.ts';
 import type { Manner, Session } from './session.ts';
@@ -37,6 +38,7 @@ export function createProgram(session: Session): Command {
     compose,
     tune,
     evaluate,
+    retrieve,
     importBonds,
     inspect,
     conform,
