@@ -5,6 +5,7 @@ import { Graph, type Value } from './graph.ts';
 import { infoNce } from './info-nce.ts';
 import { runLayers } from './layers.ts';
 import { blocksOf, type Rows } from './rows.ts';
+import { MOST_LOGITS, streamedInfoNce } from './streamed-info-nce.ts';
 import type { TrainingLayout } from './training-layout.ts';
 
 /** A training step, and what it must be fed beside its state: `adam.rate`, `adam.floor`, `adam.keep`, with mixup `mix`, and these. */
@@ -79,12 +80,16 @@ export function trainStep(options: TrainerOptions, layout: TrainingLayout, share
   const temperature = learned ? read('temperature') : graph.input('temperature', []);
   const inverse = graph.reciprocal(temperature);
 
+  const streamed = layout.rows ** 2 > MOST_LOGITS;
   const back = new Map<string, Rows>();
   const losses: Value[] = [];
   for (const { left, right } of objective.pairs) {
     // Blocks of rows run over x: the side that is trained, if there is one. The loss is the same either way.
     const [x, y] = left.network === undefined ? [right, left] : [left, right];
-    const pair = infoNce(graph, rowsOf(x), rowsOf(y), inverse, shared);
+    const trainsY = y.network !== undefined;
+    const pair = streamed
+      ? streamedInfoNce(graph, rowsOf(x), rowsOf(y), inverse, { shared, trainsY })
+      : infoNce(graph, rowsOf(x), rowsOf(y), inverse, shared);
     losses.push(pair.loss);
     pull(graph, back, key(x), pair.gradients.x);
     pull(graph, back, key(y), pair.gradients.y);
