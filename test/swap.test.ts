@@ -23,7 +23,12 @@ let folder: string;
 /** The same bond in float64, and one that differs from it by its seed. */
 let oracle: Made;
 let another: Made;
-const backends = await goldenBackends();
+// A backend's variants share its name.
+const backends = (await goldenBackends()).map((one, i) => ({
+  ...one,
+  name: `${one.name}, ${i}`,
+  open: () => one.open(),
+}));
 const here = backends.filter(({ unavailable }) => unavailable === undefined);
 
 beforeAll(async () => {

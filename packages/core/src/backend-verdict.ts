@@ -72,7 +72,7 @@ function speedOf({ rates }: BackendProbe): number {
   return rates?.step ?? rates?.matrix ?? 0;
 }
 
-/** Backends of the processor name their device so: `cpu`, `cpu, 2 threads`. */
+/** Backends of the processor name their device so: `cpu, 2 threads`, `wasm, SIMD, 2 threads`. */
 function isProcessor({ device }: BackendManifest): boolean {
-  return /^cpu\b/.test(device);
+  return /^(cpu|wasm|plain JavaScript)\b/.test(device);
 }
