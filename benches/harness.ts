@@ -1,6 +1,8 @@
-/** One line of a bench: a task done by freebind, and by a peer where one is installed. */
+/** One line of a bench: a task done by one backend, and by a peer where one is installed. */
 export interface Row {
+  /** In words, with its size. */
   readonly task: string;
+  /** With its device. */
   readonly backend: string;
   /** What it is compared with, or why there is no comparison. */
   readonly peer: string;
@@ -8,46 +10,57 @@ export interface Row {
   readonly gflops: number;
   /** `medianMs` over the peer's; null without a peer. */
   readonly ratio: number | null;
-  /** Further figures, by name. */
-  readonly [figure: string]: string | number | null;
-}
-
-/** What `npm run bench` was asked for. */
-export interface BenchOptions {
-  /** Timed runs of each contender. */
+  /** (slowest − fastest) / median. */
+  readonly spread: number;
+  /** Rate of one large matrix product on the same device, its runs in between. */
+  readonly matrixGflops: number | null;
+  /** `gflops` over `matrixGflops`. */
+  readonly share: number | null;
+  /** Most memory of the backend's process while it ran, inputs included; a card's own memory is not in it. */
+  readonly peakMiB: number;
+  /** Memory of the process before the first run: the runtime and the inputs. */
+  readonly inputsMiB: number;
+  readonly peerMedianMs: number | null;
+  readonly peerPeakMiB: number | null;
   readonly rounds: number;
-  readonly threads: number;
 }
 
-/** Something that is timed: runs once and gives its own milliseconds. */
+/** Something that is timed. */
 export interface Contender {
-  readonly name: string;
-  readonly run: () => Promise<number>;
+  /** Runs once and gives its own milliseconds. */
+  run(): Promise<number>;
+}
+
+/** How often contenders run. */
+export interface Rounds {
+  /** Most rounds. */
+  readonly most: number;
+  /** Least rounds, however long they take. */
+  readonly least: number;
+  /** Seconds that all rounds together may take, where that allows `least`. */
+  readonly seconds: number;
 }
 
 /**
- * Median milliseconds of each contender, by name. Their runs alternate, so that what else the machine does falls on all
- * alike; the first round warms up and is not counted.
+ * Milliseconds of every run of each contender. Their runs alternate, so that what else the machine does falls on all alike;
+ * the first round warms up and is not counted.
  */
 export async function interleave(
   contenders: readonly Contender[],
-  rounds: number,
-): Promise<ReadonlyMap<string, number>> {
-  const times = new Map(contenders.map(({ name }): [string, number[]] => [name, []]));
+  { most, least, seconds }: Rounds,
+): Promise<readonly (readonly number[])[]> {
+  const times = contenders.map((): number[] => []);
+  let rounds = most;
   for (let round = 0; round <= rounds; round++) {
-    for (const { name, run } of contenders) {
-      const ms = await run();
-      if (round > 0) times.get(name)?.push(ms);
+    let took = 0;
+    for (const [i, contender] of contenders.entries()) {
+      const ms = await contender.run();
+      took += ms;
+      if (round > 0) times[i]?.push(ms);
     }
+    if (round === 0) rounds = Math.max(least, Math.min(most, Math.floor((1000 * seconds) / took)));
   }
-  return new Map([...times].map(([name, measured]) => [name, median(measured)]));
-}
-
-/** Milliseconds that `work` takes. */
-export async function time(work: () => Promise<unknown>): Promise<number> {
-  const start = performance.now();
-  await work();
-  return performance.now() - start;
+  return times;
 }
 
 /** Billions of operations a second. */
@@ -55,9 +68,14 @@ export function gflops(operations: number, ms: number): number {
   return operations / ms / 1e6;
 }
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = Math.floor(sorted.length / 2);
   const high = sorted[middle] ?? Number.NaN;
   return sorted.length % 2 === 1 ? high : (high + (sorted[middle - 1] ?? high)) / 2;
+}
+
+/** (largest − smallest) / median. */
+export function spread(values: readonly number[]): number {
+  return (Math.max(...values) - Math.min(...values)) / median(values);
 }

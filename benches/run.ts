@@ -1,43 +1,88 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { aggregate } from './aggregate.ts';
-import { fuseStep } from './fuse-step.ts';
-import type { BenchOptions, Row } from './harness.ts';
-import { mixture } from './mixture.ts';
-import { trainStep } from './train-step.ts';
-import { tune } from './tune.ts';
+import type { BackendChoice } from '@freebind/core';
+import { OWN_BACKENDS } from '@freebind/core/config';
+import { writeFileAtomic } from '@freebind/core/files';
+import { bench } from './bench.ts';
+import { measure, type MeasuredBackend } from './contenders.ts';
+import type { Row } from './harness.ts';
+import { renderResults } from './page.ts';
+import { earlier, pagePath, readResults, record, thisMachine } from './results.ts';
+import { formatRows } from './table.ts';
+import { TASKS } from './tasks/index.ts';
 
-const BENCHES: Readonly<Record<string, (options: BenchOptions) => Promise<readonly Row[]>>> = {
-  'train-step': trainStep,
-  'fuse-step': fuseStep,
-  aggregate,
-  mixture,
-  tune,
-};
+const USAGE = `usage: npm run bench -- [TASK …] [options]
+  TASK             ${TASKS.map(({ name }) => name).join(', ')} (default: all)
+  --backend NAME   onnx, a package, or ["package", { options }]; may be given several times (default: all that run here)
+  --json           one object a row
+  --record         keep the rows in benches/results, with a page of plots
+  --smallest       the smallest size of every task, to see that the harness works
+  --rounds N       most timed rounds (default 9)
+  --seconds N      for a group's rounds, where three fit into it (default 120)
+  --threads N      (default: all cores)`;
+
+const note = (text: string): void => void process.stderr.write(`${text}\n`);
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
+    backend: { type: 'string', multiple: true },
     json: { type: 'boolean', default: false },
+    record: { type: 'boolean', default: false },
+    smallest: { type: 'boolean', default: false },
     rounds: { type: 'string', default: '9' },
+    seconds: { type: 'string', default: '120' },
     threads: { type: 'string', default: String(availableParallelism()) },
+    help: { type: 'boolean', default: false },
   },
 });
-const options: BenchOptions = { rounds: Number(values.rounds), threads: Number(values.threads) };
-
-const unknown = positionals.find((name) => !Object.hasOwn(BENCHES, name));
-if (unknown !== undefined || positionals.length === 0) {
-  console.error(`usage: npm run bench -- ${Object.keys(BENCHES).join('|')} … [--json] [--rounds N] [--threads N]`);
-  process.exitCode = 2;
+const unknown = positionals.find((name) => !TASKS.some((task) => task.name === name));
+if (unknown !== undefined || values.help) {
+  note(unknown === undefined ? USAGE : `There is no task "${unknown}".\n${USAGE}`);
+  process.exitCode = values.help ? 0 : 2;
 } else {
-  for (const name of positionals) for (const row of (await BENCHES[name]?.(options)) ?? []) print(row);
+  await run();
 }
 
-function print(row: Row): void {
-  if (values.json) return console.log(JSON.stringify(row));
-  const { task, backend, peer, ...figures } = row;
-  console.log(`${task}\n  ${backend} against ${peer}`);
-  for (const [name, figure] of Object.entries(figures))
-    if (figure !== null)
-      console.log(`  ${name.padEnd(16)} ${typeof figure === 'number' ? Number(figure.toPrecision(4)) : figure}`);
+async function run(): Promise<void> {
+  const machine = thisMachine();
+  const recorded = await readResults(machine);
+  const most = Number(values.rounds);
+  const options = {
+    rounds: { most, least: Math.min(3, most), seconds: Number(values.seconds) },
+    threads: Number(values.threads),
+    smallest: values.smallest,
+    note,
+  };
+  const backends = await chosenBackends(options.threads);
+  const rows: Row[] = [];
+  for (const task of TASKS.filter(({ name }) => positionals.length === 0 || positionals.includes(name))) {
+    note(`${task.name} …`);
+    for await (const row of bench(task, backends, options)) {
+      rows.push(row);
+      if (values.json) console.log(JSON.stringify(row));
+    }
+  }
+  if (!values.json)
+    console.log(`${machine.processor}, ${machine.cores} cores\n${formatRows(rows, (row) => earlier(row, recorded))}`);
+  if (!values.record) return;
+  const results = await record(machine, rows);
+  await writeFileAtomic(pagePath(machine), renderResults(results));
+  note(`kept; the page is ${pagePath(machine)}; npm run readme writes the README's tables anew`);
+}
+
+/** The backends that were named, or freebind's own; those that do not run here are left out with a word. */
+async function chosenBackends(threads: number): Promise<readonly MeasuredBackend[]> {
+  const found: MeasuredBackend[] = [];
+  for (const name of values.backend ?? OWN_BACKENDS) {
+    // `["package", { … }]` is a choice with options.
+    const choice = (name.startsWith('[') ? JSON.parse(name) : name) as BackendChoice;
+    try {
+      found.push(await measure(choice, threads));
+    } catch (error) {
+      note(`${name} is left out: ${error instanceof Error ? error.message : String(error)}`);
+      if (values.backend !== undefined) process.exitCode = 1;
+    }
+  }
+  return found;
 }

@@ -1,0 +1,127 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Job, type MeasuredBackend, openBackend, openPeer, type OpenedContender } from './contenders.ts';
+import { gflops, interleave, median, type Rounds, type Row, spread } from './harness.ts';
+import { sizeFor } from './size-for.ts';
+import type { Size, Task } from './task.ts';
+import { taskOf } from './tasks/index.ts';
+
+/** What one run of the bench is asked for. */
+export interface BenchOptions {
+  readonly rounds: Rounds;
+  readonly threads: number;
+  /** Every task at its smallest size: to see that the harness works. */
+  readonly smallest: boolean;
+  /** Told of what is left out, and why. */
+  readonly note: (text: string) => void;
+}
+
+/** How far two float32 sums of the same scores may be from each other: they are of some thousand terms of one sign. */
+const SAME = 1e-4;
+
+/** Every backend on one task, those that take the same size in one group with the peer, their runs alternating. */
+export async function* bench(
+  task: Task,
+  backends: readonly MeasuredBackend[],
+  options: BenchOptions,
+): AsyncGenerator<Row, void, undefined> {
+  const groups = new Map<Size, MeasuredBackend[]>();
+  for (const backend of backends) {
+    const size = sizeFor(task, backend, options.smallest);
+    groups.set(size, [...(groups.get(size) ?? []), backend]);
+  }
+  const folder = await mkdtemp(join(tmpdir(), 'freebind-bench-'));
+  try {
+    for (const size of task.sizes.filter((one) => groups.has(one))) {
+      const files = (await task.prepare?.(size, folder)) ?? {};
+      yield* benchGroup({ task, size, files }, groups.get(size) ?? [], options);
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** A backend with the task, and with the matrix product that its rate is a share of. */
+interface Entry {
+  readonly own: OpenedContender;
+  readonly matrix?: OpenedContender;
+  readonly matrixOperations: number;
+}
+
+async function* benchGroup(
+  job: Job,
+  backends: readonly MeasuredBackend[],
+  options: BenchOptions,
+): AsyncGenerator<Row, void, undefined> {
+  const entries: Entry[] = [];
+  let peer: OpenedContender | string = 'none';
+  try {
+    for (const backend of backends) entries.push(...(await openEntry(job, backend, options)));
+    if (entries.length === 0) return;
+    peer = await openPeer(options.threads, job);
+    const peers = typeof peer === 'string' ? [] : [peer];
+    const contenders = [...entries.flatMap(({ own, matrix }) => (matrix ? [own, matrix] : [own])), ...peers];
+    const times = await interleave(contenders, options.rounds);
+    const timesOf = (one: OpenedContender | undefined): readonly number[] | undefined =>
+      one && times[contenders.indexOf(one)];
+    const peerTimes = typeof peer === 'string' ? undefined : timesOf(peer);
+    for (const { own, matrix, matrixOperations } of entries) {
+      if (typeof peer !== 'string') checkSame(own, peer);
+      const [ms, matrixMs] = [timesOf(own) ?? [], timesOf(matrix)];
+      const rate = gflops(job.task.operations(job.size), median(ms));
+      const matrixRate = matrixMs ? gflops(matrixOperations, median(matrixMs)) : null;
+      yield {
+        task: job.task.describe(job.size),
+        backend: own.name,
+        peer: typeof peer === 'string' ? peer : peer.name,
+        medianMs: median(ms),
+        gflops: rate,
+        ratio: peerTimes ? median(ms) / median(peerTimes) : null,
+        spread: spread(ms),
+        matrixGflops: matrixRate,
+        share: matrixRate === null ? null : rate / matrixRate,
+        peakMiB: await own.peakMiB(),
+        inputsMiB: own.inputsMiB,
+        peerMedianMs: peerTimes ? median(peerTimes) : null,
+        peerPeakMiB: typeof peer === 'string' ? null : await peer.peakMiB(),
+        rounds: ms.length,
+      };
+    }
+  } finally {
+    for (const { own, matrix } of entries) {
+      own.close();
+      matrix?.close();
+    }
+    if (typeof peer !== 'string') peer.close();
+  }
+}
+
+/** Opens the task on a backend; one that cannot do it is left out with a word. */
+async function openEntry(
+  job: Job,
+  backend: MeasuredBackend,
+  { threads, smallest, note }: BenchOptions,
+): Promise<readonly Entry[]> {
+  let own: OpenedContender;
+  try {
+    own = await openBackend(backend.choice, threads, job);
+  } catch (error) {
+    note(
+      `${job.task.name} is left out on ${backend.manifest.id}: ${error instanceof Error ? error.message : String(error)}`,
+    );
+    return [];
+  }
+  const task = taskOf('matrix');
+  if (job.task === task) return [{ own, matrixOperations: 0 }];
+  const size = sizeFor(task, backend, smallest);
+  const matrix = await openBackend(backend.choice, threads, { task, size, files: {} });
+  return [{ own, matrix, matrixOperations: task.operations(size) }];
+}
+
+/** A bench of something else than the peer does would tell nothing. */
+function checkSame(own: OpenedContender, peer: OpenedContender): void {
+  const [ours, theirs] = [own.check(), peer.check()];
+  if (ours === undefined || theirs === undefined || Math.abs(ours - theirs) <= SAME * Math.abs(theirs)) return;
+  throw new Error(`${own.name} found ${ours} where ${peer.name} found ${theirs}; they did not compute the same.`);
+}

@@ -1,0 +1,99 @@
+import * as Plot from '@observablehq/plot';
+import { axis, figure, type Html, html, renderPage } from '@freebind/report';
+import type { RecordedRow, Results } from './results.ts';
+import { digits, formatMs } from './table.ts';
+
+/** The figures of one machine as a page of their own: shares and ratios as plots, all rows as a table. */
+export function renderResults({ machine, rows }: Results): string {
+  const { processor, cores, memoryGiB, platform } = machine;
+  const measured = rows.filter(({ share }) => share !== null);
+  const against = rows.filter(({ ratio }) => ratio !== null);
+  const title = `freebind on ${processor}, ${cores} cores`;
+  const body = html`<h1>${title}</h1>
+    <p>
+      ${memoryGiB} GiB, ${platform}. Medians of runs that alternated; every backend and peer in a process of its own.
+    </p>
+    <div class="plots">
+      ${bars('Share of the matrix rate', '% of the rate of one large product', measured, ({ share }) => 100 * (share ?? 0))}
+      ${bars('Time over the peer’s', 'time over the peer’s (below 1 is faster)', against, ({ ratio }) => ratio ?? 0, 1)}
+    </div>
+    <div class="table">${table(rows)}</div>`;
+  return renderPage({ title, body, footer: 'Made by npm run bench -- --record' });
+}
+
+/** One bar a row, task over task. */
+function bars(
+  title: string,
+  label: string,
+  rows: readonly RecordedRow[],
+  value: (row: RecordedRow) => number,
+  rule?: number,
+): Html {
+  const drawn = rows.map((row) => ({
+    name: `${nameOf(row)}, ${row.task.split(',')[0] ?? ''}`,
+    task: row.task,
+    value: value(row),
+  }));
+  const said = drawn.map((bar) => `${bar.task} on ${bar.name}: ${digits(bar.value)}`);
+  return figure({
+    title,
+    description: `${label}. ${said.join('; ')}.`,
+    plot: {
+      height: 60 + 34 * drawn.length,
+      marginLeft: 6,
+      marginBottom: 40,
+      x: axis(label),
+      y: { axis: null, padding: 0.55 },
+      marks: [
+        Plot.barX(drawn, { x: 'value', y: (_, i) => i, fill: 'var(--accent)' }),
+        Plot.text(drawn, {
+          x: 0,
+          y: (_, i: number) => i,
+          text: (bar: (typeof drawn)[number]) => `${bar.name}: ${digits(bar.value)}`,
+          textAnchor: 'start',
+          dy: -12,
+          fill: 'var(--ink)',
+        }),
+        ...(rule === undefined ? [] : [Plot.ruleX([rule], { stroke: 'var(--ink)' })]),
+      ],
+    },
+  });
+}
+
+function table(rows: readonly RecordedRow[]): Html {
+  const heads = ['task', 'backend', 'time', 'GFLOP/s', 'share', 'memory', 'peer', 'ratio', 'recorded'];
+  return html`<table>
+    <thead>
+      <tr>
+        ${heads.map((head) => html`<th scope="col">${head}</th>`)}
+      </tr>
+    </thead>
+    <tbody>
+      ${rows.map(
+        (row) =>
+          html`<tr>
+            ${cells(row).map((cell) => html`<td>${cell}</td>`)}
+          </tr>`,
+      )}
+    </tbody>
+  </table>`;
+}
+
+/** The backend's id. */
+function nameOf({ backend }: RecordedRow): string {
+  return backend.split(' ')[0] ?? backend;
+}
+
+function cells(row: RecordedRow): readonly string[] {
+  return [
+    row.task,
+    row.backend,
+    `${formatMs(row.medianMs)} ± ${(50 * row.spread).toFixed(0)} %`,
+    digits(row.gflops),
+    row.share === null ? '–' : `${(100 * row.share).toFixed(0)} %`,
+    `${row.peakMiB.toFixed(0)} MiB`,
+    row.peerMedianMs === null ? row.peer : `${row.peer}: ${formatMs(row.peerMedianMs)}`,
+    row.ratio === null ? '–' : row.ratio.toFixed(2),
+    row.date,
+  ];
+}

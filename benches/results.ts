@@ -1,0 +1,96 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { availableParallelism, cpus, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { writeFileAtomic } from '@freebind/core/files';
+import type { Row } from './harness.ts';
+
+/** Figures were measured on this, and are only compared with figures of the same. */
+export interface Machine {
+  /** As a file name: processor, cores and, where one is known, the card. */
+  readonly name: string;
+  readonly processor: string;
+  readonly cores: number;
+  readonly memoryGiB: number;
+  readonly platform: string;
+}
+
+/** A row as it is kept. */
+export interface RecordedRow extends Row {
+  /** Of the recording: `2026-11-25`. */
+  readonly date: string;
+  /** Version of Node. */
+  readonly node: string;
+}
+
+/** A file of `results/`. */
+export interface Results {
+  readonly machine: Machine;
+  readonly rows: readonly RecordedRow[];
+}
+
+const FOLDER = fileURLToPath(new URL('results/', import.meta.url));
+
+/** This machine. Containers hide its name, and it would tell nobody anything; what it is made of does. */
+export function thisMachine(): Machine {
+  const processor = (cpus()[0]?.model ?? 'unknown processor').replaceAll(/\s+/g, ' ').trim();
+  const cores = availableParallelism();
+  const slug = `${processor} ${cores} cores`
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .replaceAll(/^-|-$/g, '');
+  return {
+    name: slug,
+    processor,
+    cores,
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    platform: `${process.platform} ${process.arch}`,
+  };
+}
+
+/** What was recorded last on a machine; no rows when nothing was. */
+export async function readResults(machine: Machine, folder = FOLDER): Promise<Results> {
+  const text = await readFile(join(folder, `${machine.name}.json`), 'utf8').catch(() => undefined);
+  return text === undefined ? { machine, rows: [] } : (JSON.parse(text) as Results); // as `record` writes it
+}
+
+/** Everything that was recorded, by the names of the machines. */
+export async function readAllResults(folder = FOLDER): Promise<readonly Results[]> {
+  const names = (await readdir(folder).catch((): string[] => [])).filter((name) => name.endsWith('.json')).toSorted();
+  return Promise.all(names.map(async (name) => JSON.parse(await readFile(join(folder, name), 'utf8')) as Results)); // likewise
+}
+
+/** Keeps rows in place of earlier ones of the same task and backend; others of the machine stay. Gives what is kept now. */
+export async function record(machine: Machine, rows: readonly Row[], folder = FOLDER): Promise<Results> {
+  const before = await readResults(machine, folder);
+  const [date = ''] = new Date().toISOString().split('T');
+  const fresh = rows.map((row): RecordedRow => ({ ...rounded(row), date, node: process.versions.node }));
+  const kept = before.rows.map((old) => fresh.find((row) => isSame(row, old)) ?? old);
+  const added = fresh.filter((row) => !before.rows.some((old) => isSame(row, old)));
+  const results = { machine, rows: [...kept, ...added] };
+  await writeFileAtomic(join(folder, `${machine.name}.json`), `${JSON.stringify(results, undefined, 2)}\n`);
+  return results;
+}
+
+/** What the same task took on the same backend before, in ms. */
+export function earlier(row: Row, { rows }: Results): number | undefined {
+  return rows.find((old) => isSame(row, old))?.medianMs;
+}
+
+/** Where the page of a machine is. */
+export function pagePath(machine: Machine, folder = FOLDER): string {
+  return join(folder, `${machine.name}.html`);
+}
+
+function isSame(a: Row, b: Row): boolean {
+  return a.task === b.task && a.backend === b.backend;
+}
+
+/** Four digits: more would be noise, and a file that is compared should not change in it. */
+function rounded(row: Row): Row {
+  const entries = Object.entries(row).map(([key, value]: [string, unknown]) => [
+    key,
+    typeof value === 'number' ? Number(value.toPrecision(4)) : value,
+  ]);
+  return Object.fromEntries(entries) as Row; // the same keys
+}

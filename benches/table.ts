@@ -1,0 +1,56 @@
+import type { Row } from './harness.ts';
+
+/** The columns of figures that every table of rows has, by their heads. */
+const COLUMNS: readonly (readonly [head: string, cell: (row: Row) => string])[] = [
+  ['task', ({ task }) => task],
+  ['backend', ({ backend }) => backend],
+  ['time', ({ medianMs }) => formatMs(medianMs)],
+  ['±', ({ spread }) => `${(50 * spread).toFixed(0)} %`],
+  ['GFLOP/s', (row) => digits(row.gflops)],
+  ['of matrix rate', ({ share }) => (share === null ? '–' : `${(100 * share).toFixed(0)} %`)],
+  ['memory', ({ peakMiB }) => `${peakMiB.toFixed(0)} MiB`],
+  ['peer', ({ peer, peerMedianMs }) => (peerMedianMs === null ? peer : `${peer}: ${formatMs(peerMedianMs)}`)],
+  ['ratio', ({ ratio }) => (ratio === null ? '–' : ratio.toFixed(2))],
+];
+
+/** A table for people: rows under heads, columns of one width; with `before`, what each took when it was last recorded. */
+export function formatRows(rows: readonly Row[], before?: (row: Row) => number | undefined): string {
+  const last = (row: Row): string => {
+    const ms = before?.(row);
+    return ms === undefined ? '–' : `${formatMs(ms)} (${signed(row.medianMs / ms - 1)})`;
+  };
+  const columns = before === undefined ? COLUMNS : [...COLUMNS, ['recorded', last] as const];
+  const lines = [columns.map(([head]) => head), ...rows.map((row) => columns.map(([, cell]) => cell(row)))];
+  const widths = columns.map((_, c) => Math.max(...lines.map((line) => line[c]?.length ?? 0)));
+  return lines
+    .map((line) =>
+      line
+        .map((cell, c) => cell.padEnd(widths[c] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+/** A Markdown table as the formatter of this repository writes it: columns padded to one width. */
+export function markdownTable(lines: readonly (readonly string[])[]): string {
+  const [head = [], ...rest] = lines;
+  const widths = head.map((_, c) => Math.max(3, ...lines.map((line) => line[c]?.length ?? 0)));
+  const row = (cells: readonly string[]): string =>
+    `| ${cells.map((cell, c) => cell.padEnd(widths[c] ?? 0)).join(' | ')} |`;
+  return [row(head), row(widths.map((width) => '-'.repeat(width))), ...rest.map(row)].join('\n');
+}
+
+/** `840 ms`, `12.4 s`. */
+export function formatMs(ms: number): string {
+  return ms < 1000 ? `${digits(ms)} ms` : `${digits(ms / 1000)} s`;
+}
+
+/** Three digits, and no more behind the point than it takes. */
+export function digits(x: number): string {
+  return x >= 100 ? x.toFixed(0) : String(Number(x.toPrecision(3)));
+}
+
+function signed(x: number): string {
+  return `${x < 0 ? '−' : '+'}${Math.abs(100 * x).toFixed(0)} %`;
+}

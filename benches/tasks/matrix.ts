@@ -1,0 +1,51 @@
+import type { Backend } from '@freebind/core';
+import onnxProto from 'onnx-proto';
+import * as ort from 'onnxruntime-node';
+import type { Task, Work } from '../task.ts';
+import { unitRowsOf } from './inputs.ts';
+import { tableOf } from '@freebind/core';
+
+/**
+ * One product of two square matrices: what the device can do when nothing else is to be done. On onnxruntime a graph of this one
+ * node; elsewhere scores, through the backend's own interface, so that handing over rows and result counts.
+ */
+export const matrix: Task<{ side: number }> = {
+  name: 'matrix',
+  sizes: [4096, 2048, 1024, 512].map((side) => ({ side })),
+  peer: 'pytorch',
+  operations: ({ side }) => 2 * side ** 3,
+  describe: ({ side }) => `matrix product, ${side} × ${side} × ${side}`,
+  open: (backend, { side }, { threads }) =>
+    backend.manifest.id === 'onnx' && backend.manifest.device.startsWith('cpu')
+      ? openGraph(side, threads)
+      : openScores(backend, side),
+};
+
+async function openScores(backend: Backend, side: number): Promise<Work> {
+  const runner = await backend.openBank({ keys: tableOf(unitRowsOf(side, side, 'keys')) });
+  const queries = unitRowsOf(side, side, 'queries');
+  return { run: async () => void (await runner.scores(queries)), close: () => runner.close() };
+}
+
+async function openGraph(side: number, threads: number): Promise<Work> {
+  const shape = [side, side];
+  const dim = shape.map((dimValue) => ({ dimValue }));
+  const type = { tensorType: { elemType: onnxProto.onnx.TensorProto.DataType.FLOAT, shape: { dim } } };
+  const model = onnxProto.onnx.ModelProto.encode({
+    irVersion: 8,
+    opsetImport: [{ domain: '', version: 18 }],
+    graph: {
+      name: 'matrix',
+      node: [{ opType: 'MatMul', input: ['a', 'b'], output: ['c'] }],
+      input: [
+        { name: 'a', type },
+        { name: 'b', type },
+      ],
+      output: [{ name: 'c', type }],
+    },
+  }).finish();
+  const session = await ort.InferenceSession.create(model, { intraOpNumThreads: threads, interOpNumThreads: 1 });
+  const filled = (): ort.Tensor => new ort.Tensor('float32', new Float32Array(side * side).fill(0.5), shape);
+  const [feeds, fetches] = [{ a: filled(), b: filled() }, { c: filled() }];
+  return { run: async () => void (await session.run(feeds, fetches)), close: () => session.release() };
+}
