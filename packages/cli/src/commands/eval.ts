@@ -6,6 +6,10 @@ import { type ComputeOptions, computeOptions, examples, forceOption, usage, whol
 import type { Session } from '../session.ts';
 
 interface EvalOptions extends ComputeOptions, BindingChoice {
+  readonly dataset?: string;
+  readonly root?: string;
+  readonly annotations?: string;
+  readonly strict?: true;
   readonly queries?: string;
   readonly gallery?: string;
   readonly pairs?: string;
@@ -21,7 +25,9 @@ type SpaceReport = Omit<DirectionsReport, 'ranks'> & { readonly space: string };
 export function evaluate(program: Command, session: Session): void {
   const command = program
     .command('eval')
-    .description('Retrieval between two tables of one space, or between all modalities of a space.')
+    .description(
+      'Retrieval between two tables of one space, or between all modalities of a space; or a recipe on a published data set.',
+    )
     .option('--queries <file>', 'rows that ask')
     .option('--gallery <file>', 'rows to find')
     .option('--pairs <file>', 'JSON list of [query row, gallery row] that belong together (default: equal row numbers)')
@@ -38,6 +44,13 @@ export function evaluate(program: Command, session: Session): void {
     .option('--beside <spaces...>', 'other spaces of the table folder to show as controls')
     .option('--report <file>', 'write an HTML page: every direction with intervals, controls, forgetting, leakage')
     .option('--rows <file:key>', 'only these rows: a JSON file and the key of a list in it, e.g. splits.json:test')
+    .option(
+      '--dataset <name>',
+      'a recipe on a copy of audiocaps, clotho, vggss, flickrnet, coco, flickr30k, esc50, audioset or imagenet',
+    )
+    .option('--root <dir>', "for --dataset: the copy's folder; its embeddings are kept in --tables")
+    .option('--annotations <file>', 'for --dataset: the annotation file within the folder, in place of the usual one')
+    .option('--strict', 'for --dataset: stop at media that are missing or cannot be read, instead of leaving them out')
     .option('--seed <n>', 'seed of the bootstrap intervals', whole(0), 0)
     .addHelpText(
       'after',
@@ -45,10 +58,26 @@ export function evaluate(program: Command, session: Session): void {
         'freebind eval --queries vt.text.npy --gallery vt.image.npy --pairs captions.json',
         'freebind eval --tables bound --rows splits.json:test --json',
         'freebind eval --recipe "u + d(vt) + c(at)" --tables tables --bonds bonds --rows splits.json:test --trained splits.json:train --report report.html',
+        'freebind eval --dataset clotho --root ~/clotho --recipe imagebind++ --bonds bonds --factors at-expertise',
       ),
     )
     .action(async (options: EvalOptions) => {
       const { queries, gallery, pairs, tables, rows } = options;
+      if (options.dataset !== undefined || options.root !== undefined) {
+        const { dataset, root, recipe } = options;
+        if (dataset === undefined || root === undefined || recipe === undefined)
+          usage(command, '--dataset, --root and --recipe go together');
+        if ((queries ?? gallery ?? pairs ?? rows ?? options.report) !== undefined)
+          usage(
+            command,
+            '--dataset says what is asked and found; it goes with --recipe, --bonds, --factors and --tables',
+          );
+        const { evaluateDataset } = await import('../dataset-evaluation.ts');
+        const { formatDataset } = await import('../dataset-report.ts');
+        const report = await evaluateDataset({ ...options, dataset, root, recipe }, session);
+        session.result(report, formatDataset(report));
+        return;
+      }
       if (tables === undefined ? queries === undefined || gallery === undefined : (queries ?? gallery ?? pairs))
         usage(command, 'give either --queries and --gallery (and --pairs), or --tables (and --space)');
       if (pairs !== undefined && rows !== undefined)
