@@ -8,6 +8,7 @@ import { evaluate } from './commands/eval.ts';
 import { fuse } from './commands/fuse.ts';
 import { importBonds } from './commands/import.ts';
 import { inspect } from './commands/inspect.ts';
+import { newPlugin } from './commands/new.ts';
 import { project } from './commands/project.ts';
 import { quickstart } from './commands/quickstart.ts';
 import { retrieve } from './commands/retrieve.ts';
@@ -41,6 +42,7 @@ export function createProgram(session: Session): Command {
     retrieve,
     importBonds,
     inspect,
+    newPlugin,
     conform,
     doctor,
     quickstart,

@@ -23,7 +23,7 @@ function helpOf(command: Command): string {
 describe('help', () => {
   test('is there for every command of the program', () => {
     expect(commands.map((command) => command.name())).toEqual(
-      'project aggregate fuse train compose tune eval retrieve import inspect conform doctor quickstart'.split(' '),
+      'project aggregate fuse train compose tune eval retrieve import inspect new conform doctor quickstart'.split(' '),
     );
   });
 
