@@ -8,6 +8,7 @@ import { evaluate } from './commands/eval.ts';
 import { fuse } from './commands/fuse.ts';
 import { importBonds } from './commands/import.ts';
 import { inspect } from './commands/inspect.ts';
+import { models } from './commands/models/index.ts';
 import { newPlugin } from './commands/new.ts';
 import { project } from './commands/project.ts';
 import { quickstart } from './commands/quickstart.ts';
@@ -42,6 +43,7 @@ export function createProgram(session: Session): Command {
     retrieve,
     importBonds,
     inspect,
+    models,
     newPlugin,
     conform,
     doctor,

@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream';
 import { Presets, SingleBar } from 'cli-progress';
+import { formatBytes } from './bytes.ts';
 
 /** How far a piece of work is. */
 export interface Mark {
@@ -7,6 +8,8 @@ export interface Mark {
   readonly stage: string;
   readonly done: number;
   readonly total: number;
+  /** What is counted. Default `rows`. */
+  readonly unit?: 'rows' | 'bytes';
   /** Rows a second and seconds left, where the work itself measures them; else they follow from `done`. */
   readonly rate?: number;
   readonly left?: number;
@@ -47,11 +50,13 @@ export class Progress {
     const seconds = (now - this.#started) / 1000;
     const rate = mark.rate ?? mark.done / Math.max(seconds, 1e-3);
     const left = mark.left ?? (mark.total - mark.done) / Math.max(rate, 1e-9);
-    const rest = `${formatCount(rate)} rows/s, ${formatSeconds(left)} left${mark.remark ? `, ${mark.remark}` : ''}`;
+    const speed = mark.unit === 'bytes' ? formatBytes(rate) : `${formatCount(rate)} rows`;
+    const rest = `${speed}/s, ${formatSeconds(left)} left${mark.remark ? `, ${mark.remark}` : ''}`;
     if (this.#style === 'lines') {
       if (now - this.#shown < LINE_EVERY_MS) return;
       this.#shown = now;
-      this.#out.write(`${mark.stage}: ${mark.done} of ${mark.total}, ${rest}\n`);
+      const [done, total] = [mark.done, mark.total].map(mark.unit === 'bytes' ? formatBytes : String);
+      this.#out.write(`${mark.stage}: ${done} of ${total}, ${rest}\n`);
       return;
     }
     if (this.#bar === undefined) {

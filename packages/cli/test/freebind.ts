@@ -24,6 +24,8 @@ export interface RunOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly node?: readonly string[];
+  /** Called at once with what ends the process. */
+  readonly onStart?: (kill: (signal: NodeJS.Signals) => void) => void;
   /** Called with everything that came on stdout so far, and the process. */
   readonly onOutput?: (stdout: string, kill: (signal: NodeJS.Signals) => void) => void;
   /** The same for stderr. */
@@ -44,6 +46,7 @@ export function freebind(args: readonly string[], options: RunOptions = {}): Pro
     if (!killed) child.kill(signal);
     killed = true;
   };
+  options.onStart?.(kill);
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     outcome.stdout += text;
     options.onOutput?.(outcome.stdout, kill);

@@ -7,6 +7,7 @@ import { Session } from '../src/session.ts';
 const streams = { stdout: new PassThrough(), stderr: new PassThrough() };
 const program = createProgram(new Session(streams, new AbortController().signal));
 const commands = program.commands.filter((command) => command.name() !== 'help');
+const partsOf = (command: Command): readonly Command[] => command.commands.filter((part) => part.name() !== 'help');
 
 /** What `--help` prints, however wide the terminal of this run is. */
 function helpOf(command: Command): string {
@@ -23,7 +24,9 @@ function helpOf(command: Command): string {
 describe('help', () => {
   test('is there for every command of the program', () => {
     expect(commands.map((command) => command.name())).toEqual(
-      'project aggregate fuse train compose tune eval retrieve import inspect new conform doctor quickstart'.split(' '),
+      'project aggregate fuse train compose tune eval retrieve import inspect models new conform doctor quickstart'.split(
+        ' ',
+      ),
     );
   });
 
@@ -31,6 +34,7 @@ describe('help', () => {
     'of %s shows an example',
     (name, command) => {
       expect(helpOf(command)).toContain(`$ freebind ${name}`);
+      for (const part of partsOf(command)) expect(helpOf(part)).toContain(`$ freebind ${name} ${part.name()}`);
     },
   );
 
@@ -40,7 +44,12 @@ describe('help', () => {
       '# The command line',
       'Written from `--help` by `packages/cli/test/help.test.ts`, which also tests that it is current.',
       `\`\`\`text\n${helpOf(program)}\n\`\`\``,
-      ...commands.map((command) => `## freebind ${command.name()}\n\n\`\`\`text\n${helpOf(command)}\n\`\`\``),
+      ...commands.flatMap((command) => [
+        `## freebind ${command.name()}\n\n\`\`\`text\n${helpOf(command)}\n\`\`\``,
+        ...partsOf(command).map(
+          (part) => `### freebind ${command.name()} ${part.name()}\n\n\`\`\`text\n${helpOf(part)}\n\`\`\``,
+        ),
+      ]),
     ].join('\n\n');
     await expect(`${page}\n`).toMatchFileSnapshot('../../../docs/cli.md');
   });

@@ -16,5 +16,7 @@ export {
   type ModalityEncoders,
 } from './encoder-space.ts';
 export { type EncoderModel, encoderModel } from './encoder-model.ts';
+export type { Example } from './example-feeds.ts';
 export { OnnxEncoder, type OnnxEncoderOptions } from './onnx-encoder.ts';
+export { type GraphFinding, proveGraph } from './prove-graph.ts';
 export { checkText, kept } from './text-input.ts';

@@ -1,7 +1,8 @@
-import { readdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { FreebindError } from '@freebind/core';
+import { findInHub } from './hub-cache.ts';
 import { type ModelFile, type ModelManifest, variantOf } from './model-manifest.ts';
 
 /** Where model files are looked for. */
@@ -30,6 +31,11 @@ export function variantFolder(models: ModelManifest, variant: string, env?: Mode
   return join(modelsRoot(env), models.space, variant);
 }
 
+/** Folder in freebind's own where one file of a variant lies: that of the variant, or of the one it shares it with. */
+export function homeOf(models: ModelManifest, variant: string, file: ModelFile, env?: ModelPlaces['env']): string {
+  return variantFolder(models, file.of ?? variant, env);
+}
+
 /**
  * Path of one file of a model: in the folder that was given, else in freebind's own, else in the cache of Hugging Face's
  * libraries. An ONNX file and its external data are taken from one place.
@@ -47,7 +53,7 @@ export async function findModelFile(
   if (found === undefined) throw new Error(`The model ${models.space}/${variant} has no file ${listed}.`);
   const file = inPrecision(found, places.precision ?? 'fp32');
   const { path } = file;
-  const own = places.folder ?? variantFolder(models, variant, places.env);
+  const own = places.folder ?? homeOf(models, variant, file, places.env);
   if (await isFile(join(own, path))) return join(own, path);
   const cached = places.folder === undefined ? await findInHub(file, places.env ?? process.env) : undefined;
   if (cached !== undefined) return cached;
@@ -74,26 +80,11 @@ function inPrecision(file: ModelFile, precision: Precision): ModelFile {
   return {
     ...file,
     path: suffixed(file.path),
+    // The manifest's are those of the float32 file.
+    size: null,
+    sha256: null,
     huggingFace: file.huggingFace && { ...file.huggingFace, file: suffixed(file.huggingFace.file) },
   };
-}
-
-/** A file in the hub's cache: `models--ORG--NAME/snapshots/REVISION/FILE`, of the manifest's revision or, failing that, of `refs/main`'s. */
-async function findInHub(
-  { huggingFace }: ModelFile,
-  env: Readonly<Record<string, string | undefined>>,
-): Promise<string | undefined> {
-  if (huggingFace === undefined) return undefined;
-  const home = env['HF_HOME'] || join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'huggingface');
-  const root = env['HF_HUB_CACHE'] || join(home, 'hub');
-  const snapshots = join(root, `models--${huggingFace.repo.replaceAll('/', '--')}`, 'snapshots');
-  const revisions = await readdir(snapshots).catch((): string[] => []);
-  const order = [huggingFace.revision, ...revisions.filter((name) => name !== huggingFace.revision).sort()];
-  for (const revision of order) {
-    const path = join(snapshots, revision, huggingFace.file);
-    if (await isFile(path)) return path;
-  }
-  return undefined;
 }
 
 async function isFile(path: string): Promise<boolean> {

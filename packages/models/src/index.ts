@@ -8,3 +8,8 @@ export {
   readModelManifest,
   variantOf,
 } from './model-manifest.ts';
+export { allModels, findModel, type Model, nameOf } from './model-name.ts';
+export { type FileState, stateOf } from './model-state.ts';
+export { type Pulled, pullModel, type PullOptions } from './pull-model.ts';
+export { type Removed, removeModel } from './remove-model.ts';
+export { type Verified, verifyModel, type VerifyOptions } from './verify-model.ts';

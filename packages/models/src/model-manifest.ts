@@ -2,10 +2,19 @@ import { readFileSync } from 'node:fs';
 import { FreebindError } from '@freebind/core';
 import { z } from 'zod';
 
+/** A path that stays below the folder it is joined to: no `..`, no `.`, nothing absolute, no drive, no backslash. */
+const inner = z
+  .string()
+  .regex(/^(?!.*(?:^|\/)\.{1,2}(?:\/|$))[\w.-]+(?:\/[\w.-]+)*$/, { error: 'give a relative path without ..' });
+/** A name that is one folder. */
+const folderName = inner.regex(/^[^/]+$/, { error: 'give a name without /' });
+
 /** One file of a model. */
 const file = z.strictObject({
   /** Within the model's folder, with `/`. */
-  path: z.string().regex(/^(?!\/)(?!.*\.\.)[\w./-]+$/, { error: 'give a relative path without ..' }),
+  path: inner,
+  /** The variant of the same space in whose folder it lies, where several share it. */
+  of: folderName.optional(),
   /** Bytes; null where no public page tells, and for files that everyone exports for themselves. */
   size: z.number().int().positive().nullable(),
   /** In hex; null as for `size`. */
@@ -14,15 +23,36 @@ const file = z.strictObject({
     .regex(/^[0-9a-f]{64}$/)
     .nullable(),
   /** Where it can be had; null for a file that has to be exported, which `note` explains. */
-  url: z.url().nullable(),
+  url: z.url({ protocol: /^https?$/ }).nullable(),
   /** The file of a Hugging Face repository that it is. */
-  huggingFace: z.strictObject({ repo: z.string(), revision: z.string(), file: z.string() }).optional(),
+  huggingFace: z
+    .strictObject({
+      repo: z.string().regex(/^(?!\.)[\w.-]+\/(?!\.)[\w.-]+$/, { error: 'give organisation/name' }),
+      revision: inner,
+      file: inner,
+    })
+    .optional(),
   note: z.string().optional(),
 });
+
+/** What inputs look like that a graph can be tried on: numbers of a mean and deviation, texts of token ids, or the mask of another input's tokens. */
+const example = z.union([
+  z.strictObject({ mean: z.number(), deviation: z.number().positive() }),
+  z.strictObject({
+    begin: z.array(z.number().int()),
+    end: z.number().int(),
+    pad: z.number().int(),
+    /** First and last id of ordinary words. */
+    words: z.tuple([z.number().int(), z.number().int()]),
+  }),
+  z.strictObject({ maskOf: z.string() }),
+]);
 
 const port = z.strictObject({
   type: z.enum(['float32', 'int64', 'bool']),
   dims: z.array(z.union([z.number().int().positive(), z.string()])),
+  /** For `freebind models check`. Default: mean 0 and deviation 1. */
+  example: example.optional(),
 });
 
 /** What an ONNX file must take and give. */
@@ -34,6 +64,8 @@ const graph = z.strictObject({
 
 const variant = z.strictObject({
   description: z.string(),
+  /** Ids of the spaces that are made of it. */
+  spaces: z.array(z.string()).optional(),
   licence: z.string(),
   /** Whether the licence allows commercial use; null where it does not say. */
   commercial: z.boolean().nullable(),
@@ -43,7 +75,7 @@ const variant = z.strictObject({
   graphs: z.record(z.string(), graph),
 });
 
-const manifest = z.strictObject({ space: z.string(), variants: z.record(z.string(), variant) });
+const manifest = z.strictObject({ space: folderName, variants: z.record(folderName, variant) });
 
 /** The models of a space, as its package's `models.json` names them. */
 export type ModelManifest = z.infer<typeof manifest>;

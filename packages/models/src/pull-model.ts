@@ -1,0 +1,183 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { FreebindError, isFreebindError } from '@freebind/core';
+import { type FolderLock, lockFolder } from '@freebind/core/files';
+import type { Dispatcher } from 'undici';
+import { checksum, stopped } from './checksum.ts';
+import { copyFile } from './copy-file.ts';
+import type { Arrived } from './download.ts';
+import { homeOf, type ModelPlaces, variantFolder } from './find-model.ts';
+import { findInHub, hubChecksum } from './hub-cache.ts';
+import type { ModelFile } from './model-manifest.ts';
+import { type Model, nameOf } from './model-name.ts';
+import { readRecord, updateRecord } from './model-record.ts';
+import { shownUrl, type Source, sourceOf } from './sources.ts';
+import { recordFile } from './verify-model.ts';
+
+/** What became of one file. */
+export interface Pulled {
+  readonly file: string;
+  readonly path: string;
+  /** `there` before, in the `hub`'s cache (and used from there), `fetched` now, or to be exported by yourself. */
+  readonly status: 'there' | 'hub' | 'fetched' | 'export';
+  readonly sha256?: string;
+  /** True when no checksum was known before: what came is trusted, and recorded, so that a later change is seen. */
+  readonly firstUse?: boolean;
+}
+
+export interface PullOptions {
+  /** A mirror's URL or a folder, with SPACE/VARIANT/FILE (a folder also with FILE) below it. Default FREEBIND_MODELS_URL, then each file's own source. */
+  readonly from?: string | undefined;
+  readonly env?: ModelPlaces['env'];
+  /** Says whether a licence that forbids commercial use is accepted. Asked before anything is fetched, once for each model. */
+  readonly acceptLicence?: ((licence: string) => boolean | Promise<boolean>) | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onBytes?: ((file: string, done: number, total: number | undefined) => void) | undefined;
+  readonly onNote?: ((text: string) => void) | undefined;
+  /** See `DownloadOptions`. */
+  readonly tries?: number | undefined;
+  readonly waitMs?: number | undefined;
+}
+
+/**
+ * Fetches a model's files to freebind's own folder: what is there already, or in the cache of Hugging Face's libraries, is not
+ * fetched; what comes is verified and gets its name when it is whole. Two processes may do it at once: one of them waits.
+ *
+ * @throws FREEBIND_LICENCE_NOT_ACCEPTED FREEBIND_DOWNLOAD_FAILED FREEBIND_FILE_INVALID FREEBIND_FILE_MISSING (a folder that lacks
+ * a file) FREEBIND_WRITE_FAILED FREEBIND_ABORTED
+ */
+export async function pullModel(model: Model, options: PullOptions = {}): Promise<Pulled[]> {
+  const { env = process.env } = options;
+  await checkLicence(model, options);
+  // Spaces import this package to find their files; the HTTP client is for those who fetch.
+  const { openConnections } = await import('./remote.ts');
+  const dispatcher = openConnections(env);
+  try {
+    const pulled: Pulled[] = [];
+    for (const file of model.files) pulled.push(await pullFile(model, file, dispatcher, options));
+    return pulled;
+  } catch (error) {
+    if (!isFreebindError(error, 'FREEBIND_DOWNLOAD_FAILED')) throw error;
+    throw new FreebindError(error.code, `${error.message} ${byHand(model, env)}`, { cause: error });
+  } finally {
+    await dispatcher.destroy();
+  }
+}
+
+async function checkLicence(model: Model, { acceptLicence, env, signal }: PullOptions): Promise<void> {
+  const { licence, commercial } = model.about;
+  if (commercial !== false) return;
+  const home = variantFolder(model.models, model.variant, env);
+  if ((await readRecord(home)).licence?.name === licence) return;
+  if ((await acceptLicence?.(licence)) !== true)
+    throw new FreebindError(
+      'FREEBIND_LICENCE_NOT_ACCEPTED',
+      `${nameOf(model)} is licensed ${licence}, which forbids commercial use (${model.about.source}). Nothing was fetched. If you may use it, say so: --accept-licence.`,
+    );
+  const lock = await lockWhenFree(home, { signal });
+  try {
+    await updateRecord(home, (record) => {
+      record.licence = { name: licence, at: new Date().toISOString() };
+    });
+  } finally {
+    await lock.release();
+  }
+}
+
+async function pullFile(
+  { models, variant }: Model,
+  file: ModelFile,
+  dispatcher: Dispatcher,
+  options: PullOptions,
+): Promise<Pulled> {
+  const { env = process.env, signal, onNote } = options;
+  const home = homeOf(models, variant, file, env);
+  const target = join(home, file.path);
+  const source = sourceOf({ models, variant, file }, options.from, env);
+  const done = { file: file.path, path: target };
+  if (source.kind === 'export' && !(await isFile(target))) return { ...done, status: 'export' };
+  const lock = await lockWhenFree(home, { signal, onNote });
+  try {
+    if (await isFile(target)) {
+      const { size } = await stat(target);
+      const known = (await readRecord(home)).files[file.path];
+      // Checked when it came; `verify` reads it again.
+      if (known?.size === size && (file.sha256 ?? known.sha256) === known.sha256)
+        return { ...done, status: 'there', sha256: known.sha256 };
+      const sha256 = await checksum(target, { signal, onBytes: (read) => options.onBytes?.(file.path, read, size) });
+      if ((file.sha256 ?? sha256) === sha256 && (file.size ?? size) === size) {
+        await recordFile(home, file.path, { size, sha256, from: 'found there' });
+        return { ...done, status: 'there', sha256, firstUse: file.sha256 === null };
+      }
+      onNote?.(`${target} is not what the manifest says (sha256 ${sha256}); it is fetched anew`);
+    }
+    const hub = await usableInHub(file, env, signal);
+    if (hub !== undefined) return { file: file.path, path: hub, status: 'hub' };
+    const arrived = await fetchFrom(source, target, file, dispatcher, options);
+    const from = source.kind === 'url' ? shownUrl(source.url) : source.kind === 'folder' ? source.path : '';
+    await recordFile(home, file.path, { ...arrived, from });
+    return { ...done, status: 'fetched', sha256: arrived.sha256, firstUse: file.sha256 === null };
+  } finally {
+    await lock.release();
+  }
+}
+
+async function fetchFrom(
+  source: Source,
+  target: string,
+  file: ModelFile,
+  dispatcher: Dispatcher,
+  options: PullOptions,
+): Promise<Arrived> {
+  const { signal, onNote, onBytes, tries, waitMs } = options;
+  const onFileBytes = (done: number, total: number | undefined): void => onBytes?.(file.path, done, total);
+  if (source.kind === 'folder') return copyFile(source.path, target, file, { signal, onBytes: onFileBytes });
+  if (source.kind === 'export') throw new Error(`${file.path} has no source.`);
+  const { download } = await import('./download.ts');
+  return download(source, target, file, { dispatcher, signal, onNote, onBytes: onFileBytes, tries, waitMs });
+}
+
+/** A file of the hub's cache, unless it is not what the manifest says. */
+async function usableInHub(
+  file: ModelFile,
+  env: NonNullable<ModelPlaces['env']>,
+  signal: AbortSignal | undefined,
+): Promise<string | undefined> {
+  const path = await findInHub(file, env);
+  if (path === undefined || file.sha256 === null) return path;
+  const { size } = await stat(path);
+  if (file.size !== null && file.size !== size) return undefined;
+  // A large file's name in the cache is its checksum; that of a small one is quickly made.
+  const sha256 = (await hubChecksum(path)) ?? (await checksum(path, { signal }));
+  return sha256 === file.sha256 ? path : undefined;
+}
+
+/** Locks a folder as soon as the process that fetches into it is done. @throws FREEBIND_ABORTED FREEBIND_WRITE_FAILED */
+async function lockWhenFree(
+  folder: string,
+  { signal, onNote }: Pick<PullOptions, 'signal' | 'onNote'>,
+): Promise<FolderLock> {
+  for (let told = false; ; told = true) {
+    try {
+      return await lockFolder(folder);
+    } catch (error) {
+      if (!isFreebindError(error, 'FREEBIND_OUTPUT_BUSY')) throw error;
+      if (!told) onNote?.(`waiting: ${error.message}`);
+    }
+    await wait(200, undefined, { signal }).catch(() => undefined);
+    if (signal?.aborted === true) throw stopped(signal);
+  }
+}
+
+/** How to do without a network. */
+function byHand({ models, variant, files }: Model, env: NonNullable<ModelPlaces['env']>): string {
+  const all = files.map(
+    (file) => `${file.url ?? 'your export'} to ${join(homeOf(models, variant, file, env), file.path)}`,
+  );
+  return `Without a network, copy ${all.join('; ')}. Or copy them into one folder and name it: --from DIR.`;
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isFile() === true;
+}
