@@ -5,8 +5,10 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['@freebind/source', 'module', 'node', 'development|production', 'import'] } },
   test: {
     include: ['packages/*/src/**/*.test.ts', 'packages/*/test/**/*.test.ts', 'test/**/*.test.ts'],
-    globalSetup: ['packages/cli/test/build.ts'],
+    globalSetup: ['packages/cli/test/build.ts', 'packages/backend-webgpu/test/software-device.ts'],
     testTimeout: 60_000,
+    // Hooks of golden runs train; on a device in software that takes seconds.
+    hookTimeout: 60_000,
     pool: 'forks',
   },
 });

@@ -1,0 +1,178 @@
+/// <reference types="@webgpu/types" />
+import { FreebindError } from '@freebind/core';
+import { deviceFailed, OutOfMemory, unavailable } from './device-errors.ts';
+import type { Kernel } from './plan.ts';
+import { FOR_READING } from './usage.ts';
+
+/** What this backend asks of an adapter beyond the defaults: as large buffers as there are. */
+const RAISED = ['maxBufferSize', 'maxStorageBufferBindingSize'] as const;
+
+/** Counts of what is allocated on the device. */
+export interface Allocated {
+  readonly buffers: number;
+  readonly bytes: number;
+}
+
+/** One WebGPU device: allocation that is counted, pipelines that are compiled once, and errors that become `FreebindError`s. */
+export class Device {
+  /** For people: the adapter's name. */
+  readonly name: string;
+  /** Names the adapter and its driver in the cache of tunings. */
+  readonly key: string;
+  /** A CPU does the work. */
+  readonly software: boolean;
+  readonly #device: GPUDevice;
+  readonly #buffers = new Set<GPUBuffer>();
+  readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
+  /** What must be reachable for as long as the device is used, and not longer: see `dawn.ts`. */
+  readonly #held: { gpu?: GPU };
+  #lost: FreebindError | undefined;
+
+  private constructor(gpu: GPU, { info }: GPUAdapter, device: GPUDevice) {
+    this.#held = { gpu };
+    this.#device = device;
+    const { vendor, architecture, description, device: model } = info;
+    this.name = description || [vendor, architecture, model].filter(Boolean).join(' ') || 'unnamed adapter';
+    this.software = info.isFallbackAdapter;
+    this.key = [vendor, architecture, model, description].join('|');
+    void this.#watch();
+  }
+
+  /** @throws FREEBIND_DEVICE_UNAVAILABLE */
+  static async open(power: GPUPowerPreference): Promise<Device> {
+    let gpu: GPU;
+    let adapter: GPUAdapter | null;
+    try {
+      gpu = await findGpu();
+      adapter = await gpu.requestAdapter({ powerPreference: power });
+    } catch (cause) {
+      throw unavailable(cause);
+    }
+    if (adapter === null) throw unavailable();
+    const { limits } = adapter;
+    const requiredLimits = Object.fromEntries(RAISED.map((name) => [name, limits[name]]));
+    try {
+      return new Device(gpu, adapter, await adapter.requestDevice({ requiredLimits }));
+    } catch (cause) {
+      throw unavailable(cause);
+    }
+  }
+
+  /** Bytes that one binding can cover, and so the largest array. */
+  get largestBinding(): number {
+    const { maxBufferSize, maxStorageBufferBindingSize } = this.#device.limits;
+    return Math.min(maxBufferSize, maxStorageBufferBindingSize);
+  }
+
+  get queue(): GPUQueue {
+    return this.#device.queue;
+  }
+
+  get allocated(): Allocated {
+    return { buffers: this.#buffers.size, bytes: [...this.#buffers].reduce((sum, { size }) => sum + size, 0) };
+  }
+
+  /** @throws FREEBIND_BACKEND_FAILED when the device was lost */
+  check(): void {
+    if (this.#lost) throw this.#lost;
+  }
+
+  /** A buffer of zeros. Call it within `guard`. */
+  createBuffer(label: string, size: number, usage: number, mapped = false): GPUBuffer {
+    const buffer = this.#device.createBuffer({ label, size, usage, mappedAtCreation: mapped });
+    this.#buffers.add(buffer);
+    return buffer;
+  }
+
+  destroyBuffer(buffer: GPUBuffer): void {
+    this.#buffers.delete(buffer);
+    buffer.destroy();
+  }
+
+  createBindGroup(pipeline: GPUComputePipeline, resources: readonly GPUBufferBinding[]): GPUBindGroup {
+    const entries = resources.map((resource, binding) => ({ binding, resource }));
+    return this.#device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries });
+  }
+
+  createEncoder(): GPUCommandEncoder {
+    return this.#device.createCommandEncoder();
+  }
+
+  /** Compiled once for the device. @throws FREEBIND_BACKEND_FAILED */
+  pipeline({ label, source }: Kernel): Promise<GPUComputePipeline> {
+    const known = this.#pipelines.get(source);
+    if (known) return known;
+    const compute = { module: this.#device.createShaderModule({ label, code: source }), entryPoint: 'main' };
+    const compiling = this.#device
+      .createComputePipelineAsync({ label, layout: 'auto', compute })
+      .catch((cause: unknown) => {
+        this.check();
+        throw deviceFailed(`The kernel "${label}" did not compile on ${this.name}`, cause);
+      });
+    compiling.catch(() => undefined); // whoever waits for it is told
+    this.#pipelines.set(source, compiling);
+    return compiling;
+  }
+
+  /**
+   * Runs `work` within error scopes. Scopes are a stack of the device, so `work` is synchronous: nothing else is caught by them.
+   * @throws FREEBIND_BACKEND_FAILED for what the device refuses, when it runs out of memory and when it is lost
+   */
+  async guard<T>(what: string, work: () => T): Promise<T> {
+    this.check();
+    const filters = ['validation', 'out-of-memory', 'internal'] as const;
+    for (const filter of filters) this.#device.pushErrorScope(filter);
+    const popAll = (): readonly Promise<GPUError | null>[] => filters.map(() => this.#device.popErrorScope());
+    let result: T;
+    try {
+      result = work();
+    } catch (cause) {
+      await Promise.allSettled(popAll());
+      this.check();
+      throw cause instanceof FreebindError ? cause : deviceFailed(`${what} failed`, cause);
+    }
+    const [internal, memory, validation] = await Promise.all(popAll()).catch((cause: unknown) => {
+      this.check();
+      throw deviceFailed(`${what} failed`, cause);
+    });
+    if (memory) throw new OutOfMemory(what, this.allocated, memory);
+    if (internal ?? validation) throw deviceFailed(`${what} failed`, internal ?? validation);
+    return result;
+  }
+
+  /** The bytes of a buffer that was created for reading, once what was submitted before is done. */
+  async readMapped(buffer: GPUBuffer): Promise<ArrayBuffer> {
+    try {
+      await buffer.mapAsync(FOR_READING);
+    } catch (cause) {
+      this.check();
+      throw deviceFailed('Reading a result failed', cause);
+    }
+    const bytes = buffer.getMappedRange().slice(0);
+    buffer.unmap();
+    return bytes;
+  }
+
+  async #watch(): Promise<void> {
+    const { message, reason } = await this.#device.lost;
+    this.#lost ??= deviceFailed(`The device ${this.name} was lost (${message || reason})`);
+  }
+
+  /** Frees everything. What is in flight rejects. */
+  close(): void {
+    this.#lost ??= new FreebindError('FREEBIND_CLOSED', 'The webgpu backend is closed; open another one.');
+    for (const buffer of this.#buffers) buffer.destroy();
+    this.#buffers.clear();
+    this.#pipelines.clear();
+    this.#device.destroy();
+    delete this.#held.gpu;
+  }
+}
+
+/** The browser's, or Dawn's. */
+async function findGpu(): Promise<GPU> {
+  const { navigator } = globalThis as { readonly navigator?: { readonly gpu?: GPU } };
+  if (navigator?.gpu) return navigator.gpu;
+  const { createGpu } = await import('./dawn.ts');
+  return createGpu();
+}

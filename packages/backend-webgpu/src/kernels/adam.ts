@@ -1,0 +1,53 @@
+import type { Kernel, Plan } from '../plan.ts';
+import { countOf, type Rows } from '../rows.ts';
+import { GROUP_NUMBER, THREADS, threadsFor } from './groups.ts';
+
+/** Trained arrays with their moments, one behind the other, and what moves them. */
+export interface Trained {
+  readonly value: Rows;
+  readonly m: Rows;
+  readonly v: Rows;
+  readonly gradient: Rows;
+}
+
+/**
+ * Adam (Kingma and Ba, algorithm 1) as PyTorch writes it, ε outside of the root, the decay decoupled (Loshchilov and Hutter, AdamW):
+ *
+ *     m ← β₁ m + (1 − β₁) g    v ← β₂ v + (1 − β₂) g²    w ← w · keep − lr · (m · c₁) / (√(v · c₂) + ε)
+ *
+ * Shapes: all [n]; numbers [9]: lr, keep = 1 − lr · decay, β₁, 1 − β₁, β₂, 1 − β₂, c₁ = 1/(1 − β₁ᵗ), c₂ = 1/(1 − β₂ᵗ), ε.
+ * Bindings: n; value, m, v, gradient, numbers. Dispatch: a thread an entry.
+ */
+export function adam(plan: Plan, { value, m, v, gradient }: Trained, numbers: Rows): void {
+  const count = countOf(value);
+  plan.dispatch({
+    kernel: KERNEL,
+    numbers: [count],
+    bindings: [value, m, v, gradient, numbers],
+    groups: threadsFor(count),
+  });
+}
+
+const KERNEL: Kernel = {
+  label: 'adam',
+  source: /* wgsl */ `
+@group(0) @binding(0) var<uniform> count: vec4u;
+@group(0) @binding(1) var<storage, read_write> value: array<f32>;
+@group(0) @binding(2) var<storage, read_write> m: array<f32>;
+@group(0) @binding(3) var<storage, read_write> v: array<f32>;
+@group(0) @binding(4) var<storage, read> gradient: array<f32>;
+@group(0) @binding(5) var<storage, read> numbers: array<f32, 9>;
+${GROUP_NUMBER}
+@compute @workgroup_size(${THREADS})
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) thread: u32) {
+  let i = groupNumber(group, groups) * ${THREADS}u + thread;
+  if (i >= count.x) { return; }
+  let g = gradient[i];
+  let first = fma(numbers[3], g, numbers[2] * m[i]);
+  let second = fma(numbers[5] * g, g, numbers[4] * v[i]);
+  m[i] = first;
+  v[i] = second;
+  let change = first * numbers[6] / (sqrt(second * numbers[7]) + numbers[8]);
+  value[i] = fma(-numbers[0], change, value[i] * numbers[1]);
+}`,
+};

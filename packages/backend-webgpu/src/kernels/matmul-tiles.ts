@@ -1,0 +1,49 @@
+/** How a workgroup divides its part of a matrix product. */
+export interface MatmulTile {
+  readonly name: string;
+  readonly threadsM: number;
+  readonly threadsN: number;
+  /** Entries of a thread. */
+  readonly perM: number;
+  readonly perN: number;
+  /** Whether slices of A and B go through workgroup memory, and how many columns of A do at once. */
+  readonly staged: boolean;
+  readonly depth: number;
+}
+
+/**
+ * At most 256 threads and 16 KiB of workgroup memory each, which every WebGPU device has. An entry that is loaded into registers
+ * serves perM (or perN) products, so large tiles need less bandwidth and small ones waste less at the edges of small matrices. A
+ * slice is 8 deep: 32 bytes of a row, which is what memory gives at once.
+ */
+export const TILES = {
+  /** Without workgroup memory, for devices in software, where barriers cost more than they save; `narrow` for a query or two. */
+  narrow: { name: '2 × 64, direct', threadsM: 1, threadsN: 16, perM: 2, perN: 4, staged: false, depth: 1 },
+  direct: { name: '4 × 64, direct', threadsM: 1, threadsN: 16, perM: 4, perN: 4, staged: false, depth: 1 },
+  /** 4 × 32, for a handful of queries: a taller tile would mostly multiply rows that are not there. */
+  flat: { name: '4 × 32', threadsM: 1, threadsN: 32, perM: 4, perN: 1, staged: true, depth: 8 },
+  small: { name: '16 × 32', threadsM: 8, threadsN: 8, perM: 2, perN: 4, staged: true, depth: 8 },
+  medium: { name: '64 × 64', threadsM: 16, threadsN: 16, perM: 4, perN: 4, staged: true, depth: 8 },
+  tall: { name: '128 × 64', threadsM: 16, threadsN: 16, perM: 8, perN: 4, staged: true, depth: 8 },
+  large: { name: '128 × 128', threadsM: 16, threadsN: 16, perM: 8, perN: 8, staged: true, depth: 8 },
+} as const satisfies Record<string, MatmulTile>;
+
+/** Of a product [m, k] · [k, n]. */
+export interface ProductShape {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+}
+
+/** Says which tile a product is computed with. */
+export interface TileChoice {
+  choose(shape: ProductShape): Promise<MatmulTile>;
+}
+
+/** The tile for a product of this shape where nothing was measured. */
+export function tileFor({ m, n }: ProductShape, software: boolean): MatmulTile {
+  if (software) return m <= 2 ? TILES.narrow : TILES.direct;
+  if (m <= 4) return TILES.flat;
+  if (m <= 32 || n <= 32) return TILES.small;
+  return m * n < 2 ** 20 ? TILES.medium : TILES.large;
+}

@@ -1,0 +1,186 @@
+import type { Dispatch, Kernel, Plan } from '../plan.ts';
+import type { Rows } from '../rows.ts';
+import type { MatmulTile } from './matmul-tiles.ts';
+
+/** A matrix product with what happens to its result on the way out. */
+export interface Product {
+  /** [m, k], or [k, m] when `transposeA`. */
+  readonly a: Rows;
+  /** [k, n], or [n, k] when `transposeB`. */
+  readonly b: Rows;
+  /** [m, n]. */
+  readonly out: Rows;
+  readonly transposeA?: boolean;
+  readonly transposeB?: boolean;
+  /** `bias` [n] is added to every row; `add` adds to what is in out; `rescale` [m] multiplies the rows of what is in out and adds to it. */
+  readonly bias?: Rows;
+  readonly add?: boolean;
+  readonly rescale?: Rows;
+}
+
+/**
+ * out = A · B, register- and (but for `direct` tiles) workgroup-tiled: a workgroup computes a tile of out, walking along k in slices of A and B that it first
+ * brings into workgroup memory; a thread keeps its part of the tile in registers. Threads take columns (and rows) that lie a
+ * workgroup's width apart, so that neighbours read and write neighbouring words. (Volkov and Demmel 2008, "Benchmarking GPUs to
+ * tune dense linear algebra", is the scheme.)
+ *
+ * Every entry is one chain of fma along k, whatever the tile: so all tiles give the same bits on one device, and which of them a
+ * tuning picks can change how long a run takes but never what it computes.
+ *
+ * Shapes: see `Product`. Bindings: m, n, k; A, B, out, bias or rescale. Dispatch: a workgroup a tile of out, x along n.
+ */
+export function matmul(plan: Plan, product: Product): void {
+  const { a, out, transposeA = false } = product;
+  const shape = { m: out.rows, n: out.cols, k: transposeA ? a.rows : a.cols };
+  plan.dispatch(plan.tiles.choose(shape).then((tile) => matmulWith(product, tile)));
+}
+
+/** The product with a given tile. */
+export function matmulWith(product: Product, tile: MatmulTile): Dispatch {
+  const { a, b, out, transposeA = false, transposeB = false, bias, rescale, add = false } = product;
+  const { rows: m, cols: n } = out;
+  const k = transposeA ? a.rows : a.cols;
+  const ending = bias ? 'bias' : rescale ? 'rescale' : add ? 'add' : 'store';
+  const vector = bias ?? rescale;
+  return {
+    kernel: kernelOf(tile, transposeA, transposeB, ending),
+    numbers: [m, n, k],
+    bindings: vector ? [a, b, out, vector] : [a, b, out],
+    groups: [Math.ceil(n / (tile.threadsN * tile.perN)), Math.ceil(m / (tile.threadsM * tile.perM))],
+  };
+}
+
+const ENDINGS = {
+  store: '$sum',
+  bias: '$sum + vector[n]',
+  add: 'out[i] + $sum',
+  rescale: 'fma(out[i], vector[m], $sum)',
+} as const;
+
+function each(count: number, line: (i: number) => string): string {
+  return Array.from({ length: count }, (_, i) => line(i)).join('\n');
+}
+
+/** What the two ways to compute a tile share. */
+interface Parts {
+  readonly tile: MatmulTile;
+  readonly transposeA: boolean;
+  readonly transposeB: boolean;
+  /** One line for each of the thread's rows, columns or entries. */
+  readonly eachRow: (line: (i: number) => string) => string;
+  readonly eachColumn: (line: (j: number) => string) => string;
+  readonly eachEntry: (line: (i: number, j: number) => string) => string;
+}
+
+function kernelOf(tile: MatmulTile, transposeA: boolean, transposeB: boolean, ending: keyof typeof ENDINGS): Kernel {
+  const { threadsM, threadsN, perM, perN } = tile;
+  const [tileM, tileN] = [threadsM * perM, threadsN * perN];
+  const eachRow: Parts['eachRow'] = (line) => each(perM, line);
+  const eachColumn: Parts['eachColumn'] = (line) => each(perN, line);
+  const eachEntry: Parts['eachEntry'] = (line) => eachRow((i) => eachColumn((j) => line(i, j)));
+  const parts: Parts = { tile, transposeA, transposeB, eachRow, eachColumn, eachEntry };
+  const { declarations, body } = tile.staged ? staged(parts) : direct(parts);
+  const hasVector = ending === 'bias' || ending === 'rescale';
+  const source = /* wgsl */ `
+struct Shape { m: u32, n: u32, k: u32 }
+@group(0) @binding(0) var<uniform> shape: Shape;
+@group(0) @binding(1) var<storage, read> a: array<f32>;
+@group(0) @binding(2) var<storage, read> b: array<f32>;
+@group(0) @binding(3) var<storage, read_write> out: array<f32>;
+${hasVector ? '@group(0) @binding(4) var<storage, read> vector: array<f32>;' : ''}
+${declarations}
+@compute @workgroup_size(${threadsN}, ${threadsM})
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u, @builtin(local_invocation_index) thread: u32) {
+  let startM = group.y * ${tileM}u;
+  let startN = group.x * ${tileN}u;
+  ${eachEntry((i, j) => `var sum${i}_${j} = 0.0;`)}
+  ${body}
+  ${eachEntry(
+    (i, j) => `{
+    let m = startM + local.y + ${i * threadsM}u;
+    let n = startN + local.x + ${j * threadsN}u;
+    if (m < shape.m && n < shape.n) {
+      let i = m * shape.n + n;
+      out[i] = ${ENDINGS[ending].replace('$sum', `sum${i}_${j}`)};
+    }
+  }`,
+  )}
+}`;
+  const layout = `${transposeA ? 'Aᵀ' : 'A'}·${transposeB ? 'Bᵀ' : 'B'}`;
+  return { label: `matmul ${layout}, ${ending}, ${tile.name}`, source };
+}
+
+/** Slices of A and B go through workgroup memory. */
+function staged({ tile, transposeA, transposeB, eachRow, eachColumn, eachEntry }: Parts): {
+  declarations: string;
+  body: string;
+} {
+  const { threadsM, threadsN, perM, perN, depth } = tile;
+  const threads = threadsM * threadsN;
+  const [tileM, tileN] = [threadsM * perM, threadsN * perN];
+  // One word more than the tile is wide: threads that store down a column then hit different banks.
+  const [strideA, strideB] = [tileM + 1, tileN + 1];
+  // Neighbouring threads read neighbouring words: along k where a row lies along k, else along m or n.
+  const load = (
+    into: string,
+    from: string,
+    width: number,
+    stride: number,
+    alongK: boolean,
+    limit: 'm' | 'n',
+  ): string => `
+    for (var e = thread; e < ${width * depth}u; e += ${threads}u) {
+      let k = ${alongK ? `e % ${depth}u` : `e / ${width}u`};
+      let w = ${alongK ? `e / ${depth}u` : `e % ${width}u`};
+      let row = start${limit.toUpperCase()} + w;
+      var value = 0.0;
+      if (row < shape.${limit} && slice + k < shape.k) {
+        value = ${from}[${alongK ? 'row * shape.k + slice + k' : `(slice + k) * shape.${limit} + row`}];
+      }
+      ${into}[k * ${stride}u + w] = value;
+    }`;
+  return {
+    declarations: /* wgsl */ `
+var<workgroup> tileA: array<f32, ${strideA * depth}>;
+var<workgroup> tileB: array<f32, ${strideB * depth}>;`,
+    // Beyond k both tiles hold zeros, which leave a sum as it is; so the inner loop has a fixed length and can be unrolled.
+    body: /* wgsl */ `
+  for (var slice = 0u; slice < shape.k; slice += ${depth}u) {
+    ${load('tileA', 'a', tileM, strideA, !transposeA, 'm')}
+    ${load('tileB', 'b', tileN, strideB, transposeB, 'n')}
+    workgroupBarrier();
+    for (var k = 0u; k < ${depth}u; k++) {
+      ${eachRow((i) => `let a${i} = tileA[k * ${strideA}u + local.y + ${i * threadsM}u];`)}
+      ${eachColumn((j) => `let b${j} = tileB[k * ${strideB}u + local.x + ${j * threadsN}u];`)}
+      ${eachEntry((i, j) => `sum${i}_${j} = fma(a${i}, b${j}, sum${i}_${j});`)}
+    }
+    workgroupBarrier();
+  }`,
+  };
+}
+
+/** Every thread reads what it needs from memory. Rows and columns beyond the edge read the last one, and are not stored. */
+function direct({ tile, transposeA, transposeB, eachRow, eachColumn, eachEntry }: Parts): {
+  declarations: string;
+  body: string;
+} {
+  const { threadsM, threadsN } = tile;
+  return {
+    declarations: '',
+    body: /* wgsl */ `
+  ${eachRow((i) => walk(`A${i}`, `startM + local.y + ${i * threadsM}u`, 'm', !transposeA))}
+  ${eachColumn((j) => walk(`B${j}`, `startN + local.x + ${j * threadsN}u`, 'n', transposeB))}
+  for (var k = 0u; k < shape.k; k++) {
+    ${eachRow((i) => `let a${i} = a[atA${i}]; atA${i} += ${transposeA ? 'shape.m' : '1u'};`)}
+    ${eachColumn((j) => `let b${j} = b[atB${j}]; atB${j} += ${transposeB ? '1u' : 'shape.n'};`)}
+    ${eachEntry((i, j) => `sum${i}_${j} = fma(a${i}, b${j}, sum${i}_${j});`)}
+  }`,
+  };
+}
+
+/** The place in memory from which a thread walks along k, for one of its rows or columns. */
+function walk(name: string, index: string, limit: 'm' | 'n', alongK: boolean): string {
+  return `
+  let line${name} = min(${index}, shape.${limit} - 1u);
+  var at${name} = line${name}${alongK ? ' * shape.k' : ''};`;
+}

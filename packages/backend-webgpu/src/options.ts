@@ -1,0 +1,32 @@
+import { FreebindError, type Store } from '@freebind/core';
+
+/** Options of the WebGPU backend. */
+export interface WebgpuOptions {
+  /** Which adapter to ask for where there are several; default `high-performance`. */
+  readonly power?: 'high-performance' | 'low-power';
+  /**
+   * Mebibytes of tables and banks that stay on the device, for each trainer and each bank; larger ones are gathered or streamed
+   * from the host. WebGPU does not tell how much memory there is; default 1024.
+   */
+  readonly residentMiB?: number;
+  /**
+   * Where the times of matrix kernels are kept, by adapter and driver. `false` measures nothing. Default: the user's cache folder
+   * outside of a browser, and nothing that outlives the page within one.
+   */
+  readonly tuning?: Pick<Store, 'get' | 'put'> | false;
+}
+
+/** @throws FREEBIND_ARGUMENT_INVALID */
+export function checkOptions({
+  power = 'high-performance',
+  residentMiB = 1024,
+}: WebgpuOptions): Required<Omit<WebgpuOptions, 'tuning'>> {
+  const powers: readonly string[] = ['high-performance', 'low-power'];
+  if (!powers.includes(power) || !Number.isFinite(residentMiB) || residentMiB < 0) {
+    throw new FreebindError(
+      'FREEBIND_ARGUMENT_INVALID',
+      `The webgpu backend was asked for power "${power}" and residentMiB ${residentMiB}; power must be "high-performance" or "low-power", and residentMiB a number of at least 0.`,
+    );
+  }
+  return { power, residentMiB };
+}
