@@ -51,7 +51,11 @@ const clap: Plugin<ClapOptions> = definePlugin<ClapOptions>(
         id: `clap-${variant}`,
         dimension: 512,
         modalities: ['audio', 'text'],
-        source: { paper: 'LAION-CLAP, ICASSP 2023, arXiv 2211.06687', checkpoint, license: 'unknown' },
+        source: {
+          paper: 'LAION-CLAP, ICASSP 2023, arXiv 2211.06687',
+          checkpoint,
+          license: variant === 'unfused' ? 'Apache-2.0' : 'CC0-1.0',
+        },
       };
       const own = { ...options, models: variant === chosen ? folder : undefined };
       bind(SPACE)

@@ -14,7 +14,7 @@ const MANIFEST: SpaceManifest = {
   source: {
     paper: 'InternVL, CVPR 2024, arXiv 2312.14238',
     checkpoint: 'OpenGVLab/InternVL-14B-224px, the contrastive part (InternVL-C)',
-    license: 'unknown',
+    license: 'MIT',
   },
 };
 
