@@ -17,8 +17,6 @@ export interface Allocated {
 export class Device {
   /** For people: the adapter's name. */
   readonly name: string;
-  /** Names the adapter and its driver in the cache of tunings. */
-  readonly key: string;
   /** A CPU does the work. */
   readonly software: boolean;
   readonly #device: GPUDevice;
@@ -34,7 +32,6 @@ export class Device {
     const { vendor, architecture, description, device: model } = info;
     this.name = description || [vendor, architecture, model].filter(Boolean).join(' ') || 'unnamed adapter';
     this.software = info.isFallbackAdapter;
-    this.key = [vendor, architecture, model, description].join('|');
     void this.#watch();
   }
 

@@ -1,4 +1,4 @@
-import { FreebindError, type Store } from '@freebind/core';
+import { FreebindError } from '@freebind/core';
 
 /** Options of the WebGPU backend. */
 export interface WebgpuOptions {
@@ -9,18 +9,13 @@ export interface WebgpuOptions {
    * from the host. WebGPU does not tell how much memory there is; default 1024.
    */
   readonly residentMiB?: number;
-  /**
-   * Where the times of matrix kernels are kept, by adapter and driver. `false` measures nothing. Default: the user's cache folder
-   * outside of a browser, and nothing that outlives the page within one.
-   */
-  readonly tuning?: Pick<Store, 'get' | 'put'> | false;
 }
 
 /** @throws FREEBIND_ARGUMENT_INVALID */
 export function checkOptions({
   power = 'high-performance',
   residentMiB = 1024,
-}: WebgpuOptions): Required<Omit<WebgpuOptions, 'tuning'>> {
+}: WebgpuOptions): Required<WebgpuOptions> {
   const powers: readonly string[] = ['high-performance', 'low-power'];
   if (!powers.includes(power) || !Number.isFinite(residentMiB) || residentMiB < 0) {
     throw new FreebindError(
