@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import type { BackendChoice } from '@freebind/core';
 import { OWN_BACKENDS } from '@freebind/core/config';
 import { writeFileAtomic } from '@freebind/core/files';
+import useSoftwareDevice from '../packages/backend-webgpu/test/software-device.ts';
 import { bench } from './bench.ts';
 import { measure, type MeasuredBackend } from './contenders.ts';
 import type { Row } from './harness.ts';
@@ -19,7 +20,8 @@ const USAGE = `usage: npm run bench -- [TASK …] [options]
   --smallest       the smallest size of every task, to see that the harness works
   --rounds N       most timed rounds (default 9)
   --seconds N      for a group's rounds, where three fit into it (default 120)
-  --threads N      (default: all cores)`;
+  --threads N      (default: all cores)
+  --software       without a GPU, run backend-webgpu on a device in software, at its smallest sizes`;
 
 const note = (text: string): void => void process.stderr.write(`${text}\n`);
 
@@ -33,6 +35,7 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string', default: '9' },
     seconds: { type: 'string', default: '120' },
     threads: { type: 'string', default: String(availableParallelism()) },
+    software: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
@@ -54,6 +57,7 @@ async function run(): Promise<void> {
     smallest: values.smallest,
     note,
   };
+  if (values.software) await useSoftwareDevice(); // named in the environment that contenders start with
   const backends = await chosenBackends(options.threads);
   const rows: Row[] = [];
   for (const task of TASKS.filter(({ name }) => positionals.length === 0 || positionals.includes(name))) {

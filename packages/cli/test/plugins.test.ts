@@ -31,14 +31,14 @@ describe('--backend', () => {
 
   test('comes before the environment, which comes before the config', async () => {
     const dir = scratch();
-    writeFileSync(join(dir, 'freebind.config.json'), '{ "backend": "webgpu" }');
+    writeFileSync(join(dir, 'freebind.config.json'), '{ "backend": "abacus" }');
     const wanted = async (args: readonly string[], env: Readonly<Record<string, string>>): Promise<string> => {
       const outcome = await freebind([...EVALUATION, ...args], { cwd: dir, env });
       return /npm i (\S+)/.exec(outcome.stderr)?.[1] ?? outcome.stderr;
     };
-    expect(await wanted([], { FREEBIND_BACKEND: '' })).toBe('@freebind/backend-webgpu');
-    expect(await wanted([], { FREEBIND_BACKEND: 'tfjs' })).toBe('@freebind/backend-tfjs');
-    expect(await wanted(['--backend', 'mine'], { FREEBIND_BACKEND: 'tfjs' })).toBe('@freebind/backend-mine');
+    expect(await wanted([], { FREEBIND_BACKEND: '' })).toBe('@freebind/backend-abacus');
+    expect(await wanted([], { FREEBIND_BACKEND: 'sliderule' })).toBe('@freebind/backend-sliderule');
+    expect(await wanted(['--backend', 'mine'], { FREEBIND_BACKEND: 'sliderule' })).toBe('@freebind/backend-mine');
   });
 });
 
