@@ -1,6 +1,7 @@
 import { FreebindError, type ModalityInputs } from '@freebind/core';
 import { checkSignal, MAX_SECONDS, type MediaLimits, unreadable } from './limits.ts';
 import { decodeM4a } from './m4a.ts';
+import { opusLength } from './opus-length.ts';
 import { type AudioFormat, sniffAudio } from './sniff.ts';
 import { readWav } from './wav.ts';
 
@@ -49,6 +50,7 @@ export async function decodeAudio(bytes: Uint8Array, limits: MediaLimits = {}): 
 interface Decoded {
   readonly channelData: readonly Float32Array[];
   readonly sampleRate: number;
+  readonly bitDepth?: number;
   readonly errors: readonly { readonly message: string }[];
 }
 
@@ -60,10 +62,13 @@ interface Decoder {
 async function decodeCompressed(format: Exclude<AudioFormat, 'wav'>, bytes: Uint8Array): Promise<Audio> {
   if (format === 'm4a') return decodeM4a(bytes);
   try {
-    const { channelData, sampleRate, errors } = await DECODERS[format](bytes);
-    const [error] = errors;
+    const decoded = await DECODERS[format](bytes);
+    const [error] = decoded.errors;
     if (error !== undefined) throw new Error(error.message);
-    return { channels: channelData, sampleRate };
+    const { channelData, sampleRate, bitDepth } = decoded;
+    if (format === 'flac') for (const channel of channelData) onGrid(channel, bitDepth ?? 16);
+    const length = format === 'opus' ? opusLength(bytes) : undefined;
+    return { channels: channelData.map((channel) => channel.subarray(0, length)), sampleRate };
   } catch (error) {
     const reason = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
     throw unreadable(
@@ -92,6 +97,12 @@ const DECODERS: Readonly<Record<Exclude<AudioFormat, 'wav' | 'm4a'>, (bytes: Uin
     return using(new OggOpusDecoder(), (decoder) => decoder.decodeFile(bytes));
   },
 };
+
+/** FLAC's whole numbers come over 2^(bits − 1) − 1; torchaudio and libsndfile, and so the encoders, have them over 2^(bits − 1). */
+function onGrid(channel: Float32Array, bits: number): void {
+  const half = 2 ** (bits - 1);
+  for (let i = 0; i < channel.length; i++) channel[i] = Math.round((channel[i] ?? 0) * (half - 1)) / half;
+}
 
 async function using<D extends Decoder>(
   decoder: D,

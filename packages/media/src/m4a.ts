@@ -1,10 +1,13 @@
 import { FreebindError, type ModalityInputs } from '@freebind/core';
 import { unreadable } from './limits.ts';
+import { indexFirst } from './mp4-boxes.ts';
+import { heardSamples } from './mp4-edit.ts';
 
 /**
  * Decodes AAC in an MP4 file by `node-web-audio-api` (BSD-3-Clause, 51 MB with the binaries of seven platforms), which is an
  * optional peer: there is no AAC decoder on npm that is both small and not under the GPL. Its context is opened at the file's
- * own rate, since `decodeAudioData` resamples to the context's.
+ * own rate, since `decodeAudioData` resamples to the context's. What the encoder put in front and behind is cut off by the
+ * file's edit list.
  *
  * @throws FREEBIND_PLUGIN_MISSING FREEBIND_FILE_INVALID
  */
@@ -19,10 +22,15 @@ export async function decodeM4a(bytes: Uint8Array): Promise<ModalityInputs['audi
   });
   try {
     const context = new OfflineAudioContext(1, 1, sampleRate);
-    const copy = Uint8Array.from(bytes);
-    const decoded = await context.decodeAudioData(copy.buffer);
+    const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const decoded = await context.decodeAudioData(Uint8Array.from(indexFirst(file)).buffer);
+    const { start, length } = heardSamples(file, sampleRate) ?? { start: 0, length: decoded.length };
+    // A decoder that follows the list has cut already.
+    const from = start + length <= decoded.length ? start : 0;
     return {
-      channels: Array.from({ length: decoded.numberOfChannels }, (_, c) => decoded.getChannelData(c)),
+      channels: Array.from({ length: decoded.numberOfChannels }, (_, c) =>
+        decoded.getChannelData(c).subarray(from, from + length),
+      ),
       sampleRate: decoded.sampleRate,
     };
   } catch (error) {

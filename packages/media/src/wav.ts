@@ -21,6 +21,8 @@ const WIDTHS: Readonly<Record<Encoding, readonly number[]>> = {
   'a-law': [1],
   'mu-law': [1],
 };
+/** What writers that cannot seek back leave as a size. */
+const STREAMED = 0xffffffff;
 /** More channels than any recording has; a header that claims more is lying. */
 const MOST_CHANNELS = 64;
 
@@ -36,13 +38,16 @@ const MOST_CHANNELS = 64;
 export function readWav(bytes: Uint8Array): ModalityInputs['audio'] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let format: Format | undefined;
+  let long: number | undefined;
   let at = 12;
   while (at + 8 <= bytes.length) {
     const id = String.fromCharCode(...bytes.subarray(at, at + 4));
     const size = view.getUint32(at + 4, true);
     const start = at + 8;
     if (id === 'fmt ') format = readFormat(view, start, size);
-    if (id === 'data') return readData(view, start, size, format);
+    // RF64 has its sizes here, in 64 bits: the file's, then the data's (EBU Tech 3306).
+    if (id === 'ds64' && start + 16 <= bytes.length) long = Number(view.getBigUint64(start + 8, true));
+    if (id === 'data') return readData(view, start, size === STREAMED ? (long ?? size) : size, format);
     at = start + size + (size % 2);
   }
   throw unreadable(
@@ -81,7 +86,7 @@ function readData(view: DataView, start: number, size: number, format: Format | 
   if (format === undefined)
     throw unreadable('The WAV file has no format before its data, so its samples cannot be read.');
   const there = view.byteLength - start;
-  const streamed = size === 0 || size === 0xffffffff;
+  const streamed = size === 0 || size === STREAMED;
   if (!streamed && size > there)
     throw unreadable(
       `The WAV file says that it has ${size} bytes of samples, but only ${there} are there: it was cut short. Get it again from its source.`,

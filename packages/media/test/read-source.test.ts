@@ -1,0 +1,130 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { MediaReader, readSource } from '../src/index.ts';
+import { wavFile } from './wav-file.ts';
+
+let dir: string;
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'freebind-media-'));
+});
+afterEach(() => rm(dir, { recursive: true }));
+
+async function serve(answer: RequestListener): Promise<string> {
+  const server: Server = createServer(answer);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  // A server that listens on a port has an address of this kind.
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+}
+
+describe('reads all bytes of', () => {
+  test('a path, a file URL, bytes and a stream', async () => {
+    const path = join(dir, 'a.bin');
+    await writeFile(path, 'abc');
+    async function* stream(): AsyncGenerator<Uint8Array> {
+      yield Buffer.from('a');
+      yield Buffer.from('bc');
+    }
+    for (const source of [path, pathToFileURL(path), Buffer.from('abc'), stream()])
+      expect(Buffer.from(await readSource(source)).toString()).toBe('abc');
+  });
+
+  test('an address, as text or URL', async () => {
+    const address = await serve((_, response) => response.end('abc'));
+    expect(Buffer.from(await readSource(address)).toString()).toBe('abc');
+    expect(Buffer.from(await readSource(new URL(address))).toString()).toBe('abc');
+  });
+});
+
+describe('refuses', () => {
+  test('what is not there', async () => {
+    await expect(readSource(join(dir, 'absent'))).rejects.toMatchObject({ code: 'FREEBIND_FILE_MISSING' });
+    await expect(readSource(dir)).rejects.toMatchObject({ code: 'FREEBIND_FILE_MISSING' });
+    const address = await serve((_, response) => response.writeHead(404).end('no'));
+    await expect(readSource(address)).rejects.toMatchObject({
+      code: 'FREEBIND_FILE_MISSING',
+      message: expect.stringContaining('answered 404'),
+    });
+    await expect(readSource('http://127.0.0.1:1/')).rejects.toMatchObject({ code: 'FREEBIND_FILE_MISSING' });
+  });
+
+  test('what is empty', async () => {
+    await writeFile(join(dir, 'empty'), '');
+    const address = await serve((_, response) => response.writeHead(204).end());
+    for (const source of [join(dir, 'empty'), new Uint8Array(0), address])
+      await expect(readSource(source)).rejects.toMatchObject({ code: 'FREEBIND_FILE_INVALID' });
+  });
+
+  test('what is too large, whether it says so or not', async () => {
+    await writeFile(join(dir, 'large'), Buffer.alloc(100));
+    const honest = await serve((_, response) => response.end(Buffer.alloc(100)));
+    const silent = await serve((_, response) => {
+      response.write(Buffer.alloc(60));
+      response.end(Buffer.alloc(60));
+    });
+    async function* endless(): AsyncGenerator<Uint8Array> {
+      for (;;) yield Buffer.alloc(30);
+    }
+    for (const source of [join(dir, 'large'), honest, silent, endless(), Buffer.alloc(100)])
+      await expect(readSource(source, { maxBytes: 99 })).rejects.toMatchObject({
+        code: 'FREEBIND_FILE_INVALID',
+        message: expect.stringContaining('more than 99 bytes'),
+      });
+  });
+
+  test('what never comes', async () => {
+    const address = await serve((_, response) => void response.write('a'));
+    async function* stuck(): AsyncGenerator<Uint8Array> {
+      await new Promise(() => undefined);
+      yield Buffer.from('a');
+    }
+    for (const source of [address, stuck()])
+      await expect(readSource(source, { timeoutMs: 50 })).rejects.toMatchObject({
+        code: 'FREEBIND_FILE_INVALID',
+        message: expect.stringContaining('within 50 ms'),
+      });
+  });
+
+  test('other schemes, also behind a redirection', async () => {
+    await expect(readSource(new URL('ftp://127.0.0.1/a'))).rejects.toMatchObject({ code: 'FREEBIND_ARGUMENT_INVALID' });
+    const address = await serve((_, response) => response.writeHead(302, { location: 'file:///etc/hostname' }).end());
+    await expect(readSource(address)).rejects.toMatchObject({ code: 'FREEBIND_FILE_MISSING' });
+  });
+
+  test('to go on when its signal says so', async () => {
+    const address = await serve((_, response) => void response.write('a'));
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), 20);
+    await expect(readSource(address, { signal: controller.signal })).rejects.toMatchObject({
+      code: 'FREEBIND_ABORTED',
+    });
+  });
+});
+
+describe('a media reader', () => {
+  test('decodes sounds in threads, and leaves bytes that it was given to their owner', async () => {
+    const reader = new MediaReader({ workers: 1 });
+    onTestFinished(() => reader.close());
+    const bytes = wavFile([1, 2, 3]);
+    await writeFile(join(dir, 'a.wav'), bytes);
+    for (const source of [bytes, join(dir, 'a.wav')]) {
+      const { channels, sampleRate } = await reader.readAudio(source);
+      expect([channels.map((channel) => [...channel]), sampleRate]).toEqual([
+        [[1, 2, 3].map((x) => x / 32_768)],
+        16_000,
+      ]);
+    }
+    expect(bytes.length).toBe(50);
+    await expect(reader.readAudio(Buffer.from('no sound'))).rejects.toMatchObject({ code: 'FREEBIND_FILE_INVALID' });
+    await reader.close();
+    await expect(reader.readAudio(bytes)).rejects.toMatchObject({ code: 'FREEBIND_CLOSED' });
+  });
+});
