@@ -12,6 +12,8 @@ export interface PluginManifest {
   readonly spaces?: readonly string[];
   readonly bonds?: readonly string[];
   readonly backends?: readonly string[];
+  /** Path of its list of model files (`models.json`) within the package. */
+  readonly models?: string;
 }
 
 /** A plugin with its options, ready to be loaded into a container; nothing of it has run yet. */

@@ -42,6 +42,12 @@ interface NamedPort {
   readonly dims: readonly (number | string)[];
 }
 
+/** Rows of every run of a graph whose inputs have a fixed first dimension, as exporters without dynamic axes make them; undefined where any number may come. */
+export function fixedRows({ inputs }: GraphPorts): number | undefined {
+  const rows = inputs.map(({ dims }) => dims[0]);
+  return rows.find((dim): dim is number => typeof dim === 'number' && dim >= 1);
+}
+
 /** Holds a graph against its contract. @throws FREEBIND_FILE_INVALID saying what was found and what was expected */
 export function checkGraph(found: GraphPorts, contract: GraphContract, path: string): void {
   const wrong = (what: string): FreebindError =>
@@ -67,7 +73,7 @@ export function checkGraph(found: GraphPorts, contract: GraphContract, path: str
     throw wrong(`its output "${contract.output}" is ${show(output)}, expected ${show(expected)}`);
 }
 
-/** Whether a graph's dimensions can be those wanted. Exporters fix or forget some; only a number against another number is a contradiction, a fixed batch among them. */
+/** Whether a graph's dimensions can be those wanted. Exporters fix or forget some; only a number against another number is a contradiction. The first is of rows, which may be fixed (`fixedRows`). */
 function dimsFit(found: readonly (number | string)[], wanted: readonly (number | string)[]): boolean {
   // Some exporters lose the rank of outputs.
   if (found.length === 0) return true;
@@ -75,7 +81,7 @@ function dimsFit(found: readonly (number | string)[], wanted: readonly (number |
   return wanted.every((want, i) => {
     const have = found[i];
     const free = typeof have !== 'number' || have < 1;
-    return typeof want === 'number' ? free || have === want : free;
+    return free || (typeof want === 'number' ? have === want : i === 0);
   });
 }
 

@@ -1,7 +1,7 @@
 import { FreebindError } from '@freebind/core';
 import { dimensionOf, findModelFile, localModels, type ModelManifest, variantOf } from '@freebind/models';
 import type { EncoderOptions } from './encoder-placement.ts';
-import { OnnxEncoder } from './onnx-encoder.ts';
+import { OnnxEncoder, type OnnxEncoderOptions } from './onnx-encoder.ts';
 
 /** The files of one model, found and opened when they are needed. */
 export interface EncoderModel {
@@ -10,7 +10,7 @@ export interface EncoderModel {
   /** Where a file is. @throws FREEBIND_FILE_MISSING */
   readonly find: (path: string) => Promise<string>;
   /** The encoder of a graph that the manifest has. */
-  readonly encoder: (path: string) => OnnxEncoder;
+  readonly encoder: (path: string, rows?: OnnxEncoderOptions['rows']) => OnnxEncoder;
 }
 
 /**
@@ -25,10 +25,15 @@ export function encoderModel(official: ModelManifest, variant: string, options: 
   const dimension = options.dimension ?? dimensionOf(models, variant);
   const find = (path: string): Promise<string> =>
     findModelFile(models, variant, path, { folder: options.models, precision: options.precision });
-  const encoder = (path: string): OnnxEncoder => {
+  const encoder: EncoderModel['encoder'] = (path, rows) => {
     const contract = graphs[path];
     if (contract === undefined) throw new Error(`The model ${models.space}/${variant} has no graph ${path}.`);
-    return new OnnxEncoder({ ...options, path: () => find(path), contract: { ...contract, dimension } });
+    return new OnnxEncoder({
+      ...options,
+      path: () => find(path),
+      contract: { ...contract, dimension },
+      ...(rows && { rows }),
+    });
   };
   return { dimension, find, encoder };
 }

@@ -15,6 +15,7 @@ import {
 import { fingerprint } from '@freebind/core/files';
 import type { Feed } from './contract.ts';
 import type { OnnxEncoder } from './onnx-encoder.ts';
+import { likeOf, rowsOf } from './row-windows.ts';
 
 /** How one modality of a space is embedded. */
 export interface ModalityEncoder<Input> {
@@ -256,10 +257,6 @@ function refused(cause: unknown): FreebindError {
   );
 }
 
-function rowsOf(feeds: Feeds): number {
-  return Object.values(feeds)[0]?.dims[0] ?? 0;
-}
-
 /** Tensors of several inputs one below the other. */
 function stack(all: readonly Feeds[], encoder: OnnxEncoder): Feeds {
   const names = Object.keys(encoder.contract.inputs);
@@ -270,12 +267,7 @@ function stack(all: readonly Feeds[], encoder: OnnxEncoder): Feeds {
       if (first === undefined || parts.length !== all.length) throw new Error(`No tensor was prepared for "${name}".`);
       const rows = parts.reduce((sum, { dims }) => sum + (dims[0] ?? 0), 0);
       const length = parts.reduce((sum, { data }) => sum + data.length, 0);
-      const data =
-        first.data instanceof Float32Array
-          ? new Float32Array(length)
-          : first.data instanceof BigInt64Array
-            ? new BigInt64Array(length)
-            : new Uint8Array(length);
+      const data = likeOf(first.data, length);
       let at = 0;
       for (const part of parts) {
         // All parts have the type of the first.

@@ -19,4 +19,5 @@ export { type EncoderModel, encoderModel } from './encoder-model.ts';
 export type { Example } from './example-feeds.ts';
 export { OnnxEncoder, type OnnxEncoderOptions } from './onnx-encoder.ts';
 export { type GraphFinding, proveGraph } from './prove-graph.ts';
+export { tracedBatch } from './traced-batch.ts';
 export { checkText, kept } from './text-input.ts';

@@ -2,8 +2,9 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { FreebindError, isFreebindError } from '@freebind/core';
 import { ThreadPool } from '@freebind/threads';
-import { checkGraph, type Feed, type GraphContract, type GraphPorts, type GraphRows } from './contract.ts';
+import { checkGraph, fixedRows, type Feed, type GraphContract, type GraphPorts, type GraphRows } from './contract.ts';
 import type { EncoderPlacement } from './encoder-placement.ts';
+import { rowsOf, windowsOf } from './row-windows.ts';
 
 /** What `encoder-worker.js` exports. */
 interface EncoderWorker {
@@ -19,6 +20,15 @@ export interface OnnxEncoderOptions extends EncoderPlacement {
   /** Asked when the graph is first run, so that a space can be made before its files are there. */
   readonly path: () => Promise<string>;
   readonly contract: GraphContract;
+  /** Rows of every run, where a graph does not say by itself that it is right for one number alone; asked when it is loaded. */
+  readonly rows?: (path: string) => Promise<number | undefined>;
+}
+
+/** A loaded graph. */
+interface Loaded {
+  readonly thread: EncoderThread;
+  /** Rows of every run, or undefined for any. */
+  readonly rows: number | undefined;
 }
 
 /**
@@ -28,7 +38,7 @@ export interface OnnxEncoderOptions extends EncoderPlacement {
 export class OnnxEncoder {
   readonly contract: GraphContract;
   readonly #options: OnnxEncoderOptions;
-  #thread: Promise<EncoderThread> | undefined;
+  #loaded: Promise<Loaded> | undefined;
   #closed = false;
 
   constructor(options: OnnxEncoderOptions) {
@@ -38,7 +48,7 @@ export class OnnxEncoder {
 
   /** Whether the graph is in memory, or on its way there. */
   get loaded(): boolean {
-    return this.#thread !== undefined;
+    return this.#loaded !== undefined;
   }
 
   /** Where it runs. */
@@ -63,11 +73,28 @@ export class OnnxEncoder {
    */
   async run(feeds: Readonly<Record<string, Feed>>, signal?: AbortSignal): Promise<GraphRows> {
     if (this.#closed) throw closed();
-    this.#thread ??= this.#load();
-    const thread = await this.#thread.catch((error: unknown) => {
-      this.#thread = undefined;
+    this.#loaded ??= this.#load();
+    const { thread, rows: fixed } = await this.#loaded.catch((error: unknown) => {
+      this.#loaded = undefined;
       throw error;
     });
+    const total = rowsOf(feeds);
+    if (fixed === undefined || fixed === total) return this.#runOnce(thread, feeds, signal);
+    const { dimension } = this.contract;
+    const data = new Float32Array(total * dimension);
+    for (const [w, window] of windowsOf(feeds, fixed).entries()) {
+      const rows = await this.#runOnce(thread, window, signal);
+      const start = w * fixed * dimension;
+      data.set(rows.data.subarray(0, data.length - start), start);
+    }
+    return { dims: [total, dimension], data };
+  }
+
+  async #runOnce(
+    thread: EncoderThread,
+    feeds: Readonly<Record<string, Feed>>,
+    signal: AbortSignal | undefined,
+  ): Promise<GraphRows> {
     const { output, dimension } = this.contract;
     const rows = await thread.call('run', [feeds, output], { signal }).catch((cause: unknown) => {
       if (isFreebindError(cause) || this.#closed) throw isFreebindError(cause) ? cause : closed();
@@ -78,7 +105,7 @@ export class OnnxEncoder {
       );
     });
     // Every input has as many rows as comes out.
-    const wanted = [Object.values(feeds)[0]?.dims[0] ?? 0, dimension];
+    const wanted = [rowsOf(feeds), dimension];
     if (rows.dims.length === 2 && rows.dims.every((dim, i) => dim === wanted[i])) return rows;
     throw new FreebindError(
       'FREEBIND_FILE_INVALID',
@@ -89,18 +116,18 @@ export class OnnxEncoder {
   /** Loads the graph if it is not there, without running it. @throws as `run` */
   async load(): Promise<void> {
     if (this.#closed) throw closed();
-    this.#thread ??= this.#load();
-    await this.#thread.catch((error: unknown) => {
-      this.#thread = undefined;
+    this.#loaded ??= this.#load();
+    await this.#loaded.catch((error: unknown) => {
+      this.#loaded = undefined;
       throw error;
     });
   }
 
   /** Gives the graph's memory back. Runs that are under way fail with FREEBIND_CLOSED. */
   async drop(): Promise<void> {
-    const thread = this.#thread;
-    this.#thread = undefined;
-    await (await thread?.catch(() => undefined))?.close();
+    const loaded = this.#loaded;
+    this.#loaded = undefined;
+    await (await loaded?.catch(() => undefined))?.thread.close();
   }
 
   /** As `drop`, for good. Calling it twice is quiet. */
@@ -109,8 +136,8 @@ export class OnnxEncoder {
     await this.drop();
   }
 
-  async #load(): Promise<EncoderThread> {
-    const { path: find, contract } = this.#options;
+  async #load(): Promise<Loaded> {
+    const { path: find, contract, rows } = this.#options;
     const path = await find();
     const stats = await stat(path).catch(() => undefined);
     if (stats?.isFile() !== true)
@@ -127,8 +154,9 @@ export class OnnxEncoder {
     });
     try {
       const placement = { device, ...(threads !== undefined && { threads }) };
-      checkGraph(await thread.call('load', [path, placement]), contract, path);
-      return thread;
+      const ports = await thread.call('load', [path, placement]);
+      checkGraph(ports, contract, path);
+      return { thread, rows: fixedRows(ports) ?? (await rows?.(path)) };
     } catch (error) {
       await thread.close();
       throw isFreebindError(error) ? error : loadError(path, stats.size, error);

@@ -1,5 +1,5 @@
 import type { SpaceManifest } from '@freebind/core';
-import { checkText, encoderModel, type EncoderOptions, EncoderSpace, kept } from '@freebind/encoder-onnx';
+import { checkText, encoderModel, type EncoderOptions, EncoderSpace, kept, tracedBatch } from '@freebind/encoder-onnx';
 import type { ModelManifest } from '@freebind/models';
 import { builtModule, ThreadPool } from '@freebind/threads';
 import type * as preparation from './preparation.ts';
@@ -38,7 +38,7 @@ export function clapSpace(
     { ...manifest, dimension },
     {
       audio: {
-        encoder: encoder(files.audio),
+        encoder: encoder(files.audio, tracedBatch),
         options: { seed },
         prepare: async (sound, signal) => {
           const { data, longer } = await threads.call('audio', [sound, { fusion, seed }], { signal });

@@ -42,6 +42,7 @@ const clap: Plugin<ClapOptions> = definePlugin<ClapOptions>(
     apiVersion: API_VERSION,
     package: '@freebind/space-clap',
     spaces: ['clap-general', 'clap-music', 'clap-unfused'],
+    models: './models.json',
   },
   ({ bind }, { model: chosen = 'general', models: folder, ...options }) => {
     // The keys of MODELS are its models.

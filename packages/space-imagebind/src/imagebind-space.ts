@@ -9,14 +9,16 @@ import type * as preparation from './preparation.ts';
 /** Options of an ImageBind space. */
 export type ImagebindOptions = EncoderOptions;
 
-/** ImageBind, or its variant with a fine-tuned audio encoder, of the model `variant` in `models`. Nothing is loaded yet. */
+/**
+ * ImageBind, or its variant with a fine-tuned audio encoder, of the model `variant` in `models`; `audio` is the name of its audio
+ * graph. Nothing is loaded yet.
+ */
 export function imagebindSpace(
   manifest: SpaceManifest,
-  models: ModelManifest,
-  variant: string,
+  model: { readonly models: ModelManifest; readonly variant: string; readonly audio: string },
   options: ImagebindOptions = {},
 ): EncoderSpace {
-  const { dimension, find, encoder } = encoderModel(models, variant, options);
+  const { dimension, find, encoder } = encoderModel(model.models, model.variant, options);
   const threads = new ThreadPool<typeof preparation>({
     module: builtModule('./preparation.js', import.meta.url),
     size: options.workers,
@@ -34,7 +36,7 @@ export function imagebindSpace(
         },
       },
       audio: {
-        encoder: encoder('imagebind_audio.onnx'),
+        encoder: encoder(model.audio),
         prepare: async (sound, signal) => {
           const data = await threads.call('audio', [sound], { signal });
           return { input_features: { type: 'float32', dims: IMAGEBIND_AUDIO_DIMS, data } };

@@ -25,7 +25,7 @@ export function internvlModels(): ModelManifest {
 
 /** InternVL-C (CVPR 2024) as a plugin: `internvl({ models: './internvl' })`. */
 const internvl: Plugin<InternvlOptions> = definePlugin<InternvlOptions>(
-  { apiVersion: API_VERSION, package: '@freebind/space-internvl', spaces: ['internvl'] },
+  { apiVersion: API_VERSION, package: '@freebind/space-internvl', spaces: ['internvl'], models: './models.json' },
   ({ bind }, options) => {
     bind(SPACE)
       .toResolvedValue((): EncoderSpace => internvlSpace(MANIFEST, internvlModels(), 'c-14b-224', options), [])
