@@ -14,6 +14,8 @@ const feeds = (rows: number): Readonly<Record<string, Feed>> => ({
   },
 });
 
+const unfused = async (): Promise<string> => goldenPath('models/clap_unfused_audio.onnx');
+
 test.for([
   ['models/clap_fused_audio.onnx', 2],
   ['models/clap_unfused_audio.onnx', 2],
@@ -34,8 +36,7 @@ describe('a graph that was traced with two sounds', () => {
       output: 'audio_embeds',
       dimension: DIMENSION,
     } as const;
-    const path = async (): Promise<string> => goldenPath('models/clap_unfused_audio.onnx');
-    const encoder = new OnnxEncoder({ path, contract, threads: 1, rows: tracedBatch });
+    const encoder = new OnnxEncoder({ path: unfused, contract, threads: 1, rows: tracedBatch });
     try {
       const pair = (await encoder.run(feeds(2))).data;
       for (const rows of [1, 3]) {

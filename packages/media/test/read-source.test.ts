@@ -25,14 +25,24 @@ async function serve(answer: RequestListener): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
 }
 
+async function* stream(): AsyncGenerator<Uint8Array> {
+  yield Buffer.from('a');
+  yield Buffer.from('bc');
+}
+
+async function* endless(): AsyncGenerator<Uint8Array> {
+  for (;;) yield Buffer.alloc(30);
+}
+
+async function* stuck(): AsyncGenerator<Uint8Array> {
+  await new Promise(() => undefined);
+  yield Buffer.from('a');
+}
+
 describe('reads all bytes of', () => {
   test('a path, a file URL, bytes and a stream', async () => {
     const path = join(dir, 'a.bin');
     await writeFile(path, 'abc');
-    async function* stream(): AsyncGenerator<Uint8Array> {
-      yield Buffer.from('a');
-      yield Buffer.from('bc');
-    }
     for (const source of [path, pathToFileURL(path), Buffer.from('abc'), stream()])
       expect(Buffer.from(await readSource(source)).toString()).toBe('abc');
   });
@@ -70,9 +80,6 @@ describe('refuses', () => {
       response.write(Buffer.alloc(60));
       response.end(Buffer.alloc(60));
     });
-    async function* endless(): AsyncGenerator<Uint8Array> {
-      for (;;) yield Buffer.alloc(30);
-    }
     for (const source of [join(dir, 'large'), honest, silent, endless(), Buffer.alloc(100)])
       await expect(readSource(source, { maxBytes: 99 })).rejects.toMatchObject({
         code: 'FREEBIND_FILE_INVALID',
@@ -82,10 +89,6 @@ describe('refuses', () => {
 
   test('what never comes', async () => {
     const address = await serve((_, response) => void response.write('a'));
-    async function* stuck(): AsyncGenerator<Uint8Array> {
-      await new Promise(() => undefined);
-      yield Buffer.from('a');
-    }
     for (const source of [address, stuck()])
       await expect(readSource(source, { timeoutMs: 50 })).rejects.toMatchObject({
         code: 'FREEBIND_FILE_INVALID',
