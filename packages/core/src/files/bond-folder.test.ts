@@ -1,9 +1,10 @@
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { adapter } from '../adapter.ts';
 import type { BondData } from '../bond.ts';
+import { isFreebindError } from '../errors.ts';
 import { initialise, type Layer, type Network } from '../network.ts';
 import { projector } from '../projector.ts';
 import { random } from '../random.ts';
@@ -62,10 +63,18 @@ const space: FusedSpaceData = {
 };
 
 /** Changes what the JSON file of a folder says. */
+/** Changes what a folder's JSON says as a person does who means it: without the checksums. */
 async function editJson(path: string, edit: (facts: Record<string, unknown>) => unknown): Promise<void> {
-  const facts: unknown = JSON.parse(await readFile(path, 'utf8'));
   // Both files are JSON objects.
-  await writeFile(path, JSON.stringify(edit(facts as Record<string, unknown>)));
+  const { checksums: _, ...facts } = JSON.parse(await readFile(path, 'utf8')) as Record<string, unknown>;
+  await writeFile(path, JSON.stringify(edit(facts)));
+}
+
+/** The bytes of a file with one bit turned. */
+async function turnBit(path: string, byte: number, bit: number): Promise<void> {
+  const bytes = await readFile(path);
+  bytes[byte] = (bytes[byte] ?? 0) ^ (1 << bit);
+  await writeFile(path, bytes);
 }
 
 describe('a bond folder', () => {
@@ -77,6 +86,28 @@ describe('a bond folder', () => {
     const file = await openSafetensors(join(path, WEIGHTS_FILE));
     expect(file.names).toContain('mix/0.weight');
     await file.close();
+  });
+
+  test('with any bit turned is refused, or has lost nothing but white space', async () => {
+    const path = join(dir, 'bond');
+    for (let trial = 0; trial < 60; trial++) {
+      await rm(path, { recursive: true, force: true });
+      await writeBond(path, bond, provenance);
+      const name = trial % 2 === 0 ? BOND_FILE : WEIGHTS_FILE;
+      const { size } = await stat(join(path, name));
+      const at = random('turned bit', trial);
+      await turnBit(join(path, name), at.below(size), at.below(8));
+      const read = await readBond(path).catch((error: unknown) => error);
+      const refused = isFreebindError(read, 'FREEBIND_FILE_INVALID') || isFreebindError(read, 'FREEBIND_BOND_INVALID');
+      expect(refused ? { bond, provenance } : read).toEqual({ bond, provenance });
+    }
+  });
+
+  test('is read without checksums, as folders of before had none', async () => {
+    const path = join(dir, 'bond');
+    await writeBond(path, bond, provenance);
+    await editJson(join(path, BOND_FILE), (facts) => facts);
+    expect(await readBond(path)).toEqual({ bond, provenance });
   });
 
   test('is the same bytes when it is written again', async () => {

@@ -39,9 +39,10 @@ export async function writeBond(
 
 /** Reads a bond folder, with its weights. @throws FREEBIND_FILE_MISSING FREEBIND_FILE_INVALID FREEBIND_BOND_INVALID */
 export async function readBond(dir: string): Promise<{ readonly bond: BondData; readonly provenance: Provenance }> {
-  const { manifest, provenance, layers } = await parseFacts('bond', await readFacts(dir, 'bond'), join(dir, BOND_FILE));
+  const facts = await parseFacts('bond', await readFacts(dir, 'bond'), join(dir, BOND_FILE));
+  const { manifest, provenance, layers, checksums } = facts;
   checkHeads(manifest, layers, dir);
-  return { bond: { manifest, networks: await readNetworks(dir, layers) }, provenance };
+  return { bond: { manifest, networks: await readNetworks(dir, layers, checksums?.weights) }, provenance };
 }
 
 /** The bonds in `dir`: the folder itself, or each of its direct subfolders that has a bond.json, sorted by path. Weights are not read. @throws FREEBIND_FILE_MISSING FREEBIND_FILE_INVALID */

@@ -10,6 +10,7 @@ import {
   type Tensor,
 } from '../network.ts';
 import { checkReplaceable, type FolderOptions, writeFileAtomic, writeFolderAtomic } from './atomic.ts';
+import { digestJson, digestWeights } from './digest.ts';
 import { checkDepth } from './json-depth.ts';
 import { recoverFolder } from './leftovers.ts';
 import { errnoOf, readText } from './ranged-file.ts';
@@ -50,7 +51,8 @@ export async function writeNetworkFolder(
       if (tensor !== undefined) tensors[`${name}/${parameter.name}`] = tensor;
     }
   }
-  const text = describe({ formatVersion: FORMAT_VERSION, ...facts, layers });
+  const said = { formatVersion: FORMAT_VERSION, ...facts, layers };
+  const text = describe({ ...said, checksums: { facts: digestJson(said), weights: digestWeights(tensors) } });
   // What could not be read again is not written.
   await parseFacts(kind, JSON.parse(text), join(dir, `${kind}.json`));
   await writeFolderAtomic(
@@ -113,25 +115,40 @@ export async function readFacts(dir: string, kind: FolderKind): Promise<unknown>
       `${path} has ${version === undefined ? 'no formatVersion' : `formatVersion ${JSON.stringify(version).slice(0, 80)}`}, but this freebind reads ${FORMAT_VERSION}. Update freebind, or write the folder with this one.`,
     );
   }
+  checkFacts(facts, path);
   return facts;
 }
 
-/** The networks of `layers` with their weights from `dir`, checked; nothing else may be in the file. @throws FREEBIND_BOND_INVALID FREEBIND_FILE_MISSING FREEBIND_FILE_INVALID */
+/** Refuses facts that are not those that were written. Folders of before there were checksums have none. @throws FREEBIND_FILE_INVALID */
+function checkFacts(facts: unknown, path: string): void {
+  if (typeof facts !== 'object' || facts === null || !('checksums' in facts)) return;
+  const { checksums, ...said } = facts;
+  const written = typeof checksums === 'object' && checksums !== null && 'facts' in checksums && checksums.facts;
+  if (written === digestJson(said)) return;
+  throw new FreebindError(
+    'FREEBIND_FILE_INVALID',
+    `${path} is not as it was written: its text does not have the checksum that it states. Copy the folder again; if you changed the text on purpose, delete its "checksums".`,
+  );
+}
+
+/** The networks of `layers` with their weights from `dir`, checked, also against the checksum if there is one; nothing else may be in the file. @throws FREEBIND_BOND_INVALID FREEBIND_FILE_MISSING FREEBIND_FILE_INVALID */
 export async function readNetworks(
   dir: string,
   layers: Readonly<Record<string, readonly Layer[]>>,
+  checksum?: string,
 ): Promise<Readonly<Record<string, Network>>> {
   const path = join(dir, WEIGHTS_FILE);
   const file = await openSafetensors(path);
   try {
     const networks: Record<string, Network> = {};
+    const tensors: Record<string, Tensor> = {};
     const left = new Set(file.names);
     for (const [name, list] of Object.entries(layers)) {
       const weights: Record<string, Tensor> = {};
       for (const parameter of parametersOf(list)) {
         const key = `${name}/${parameter.name}`;
         // What is missing is named by checkNetwork, with the shape that it should have.
-        if (left.delete(key)) weights[parameter.name] = await file.tensor(key);
+        if (left.delete(key)) tensors[key] = weights[parameter.name] = await file.tensor(key);
       }
       const network = { layers: list, weights };
       checkFits(network, `network "${name}" of ${path}`, dir);
@@ -142,6 +159,12 @@ export async function readNetworks(
       throw new FreebindError(
         'FREEBIND_BOND_INVALID',
         `${path} holds "${stray}", which is no parameter of the layers that the JSON beside it lists. The two files belong to different folders; copy both from one.`,
+      );
+    }
+    if (checksum !== undefined && checksum !== digestWeights(tensors)) {
+      throw new FreebindError(
+        'FREEBIND_FILE_INVALID',
+        `The numbers in ${path} are not those that were written: they do not have the checksum that the JSON beside them states. Copy the folder again, or make it anew.`,
       );
     }
     return networks;

@@ -4,6 +4,7 @@ import { link, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { writeFileAtomic } from './atomic.ts';
 import { errnoOf } from './ranged-file.ts';
+import { checkSeal, removeSealed, SEAL } from './seal.ts';
 import { writeError } from './write-error.ts';
 
 /** Name of a finished piece of work in a folder of pieces: what it was made from, as plain data, decides it. */
@@ -11,25 +12,29 @@ export function pieceName(identity: unknown): string {
   return createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 40);
 }
 
-/** Gives the piece's file the name `to` as well, if it is there; the two are one file where the disk can. @throws FREEBIND_WRITE_FAILED */
-export async function takePiece(folder: string, file: string, to: string): Promise<boolean> {
-  try {
-    await mkdir(dirname(to), { recursive: true });
-    await linkOrCopy(join(folder, file), to);
-    return true;
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return false;
-    throw writeError(to, error);
-  }
+/** Gives the piece's file and its seal the name `to` as well, if it is whole; the two are one file where the disk can. @throws FREEBIND_WRITE_FAILED */
+export async function takePiece(folder: string, file: string, to: string): Promise<'taken' | 'damaged' | 'absent'> {
+  const piece = join(folder, file);
+  const state = await checkSeal(piece);
+  if (state !== 'whole') return state;
+  await linkSealed(piece, to);
+  return 'taken';
 }
 
-/** Keeps a finished file as a piece. Quiet when it is there already: equal names have equal bytes. @throws FREEBIND_WRITE_FAILED */
+/** Keeps a finished, sealed file as a piece. Quiet when it is there already: equal names have equal bytes. @throws FREEBIND_WRITE_FAILED */
 export async function keepPiece(folder: string, file: string, from: string): Promise<void> {
+  const piece = join(folder, file);
+  if ((await checkSeal(piece)) !== 'whole') await linkSealed(from, piece);
+}
+
+async function linkSealed(from: string, to: string): Promise<void> {
   try {
-    await mkdir(folder, { recursive: true });
-    await linkOrCopy(from, join(folder, file));
+    await mkdir(dirname(to), { recursive: true });
+    await removeSealed(to);
+    await linkOrCopy(from, to);
+    await linkOrCopy(`${from}${SEAL}`, `${to}${SEAL}`);
   } catch (error) {
-    throw writeError(join(folder, file), error);
+    throw writeError(to, error);
   }
 }
 
@@ -45,13 +50,15 @@ export function partPath(folder: string, piece: string, start: number, end: numb
   return join(folder, `${piece}.rows-${start}-${end}.npy`);
 }
 
-/** The parts of a table that are there, by where they begin; of two that overlap, the one that begins first. */
+/** The sealed parts of a table that are there, by where they begin; of two that overlap, the one that begins first. */
 export async function findParts(folder: string, piece: string): Promise<readonly TablePart[]> {
   const names = await readdir(folder).catch((): string[] => []);
   const parts = names
     .flatMap((name): readonly TablePart[] => {
       const [, own, start, end] = /^(.+)\.rows-(\d+)-(\d+)\.npy$/.exec(name) ?? [];
-      return own === piece ? [{ start: Number(start), end: Number(end), path: join(folder, name) }] : [];
+      return own === piece && names.includes(`${name}${SEAL}`)
+        ? [{ start: Number(start), end: Number(end), path: join(folder, name) }]
+        : [];
     })
     .sort((a, b) => a.start - b.start || b.end - a.end);
   const apart: TablePart[] = [];
@@ -109,6 +116,7 @@ async function linkOrCopy(from: string, to: string): Promise<void> {
     await link(from, to);
   } catch (error) {
     const code = errnoOf(error);
+    // Another run was quicker: equal names have equal bytes.
     if (code === 'EEXIST') return;
     if (code === 'ENOENT') throw error;
     // Two disks, or one that has no links.

@@ -4,11 +4,18 @@ import type { Layer } from '../network.ts';
 import type { SpaceManifest } from '../space.ts';
 import type { Provenance } from './provenance.ts';
 
+/** SHA-256, in hex: of everything else in the JSON file, and of the tensors beside it. */
+export interface Checksums {
+  readonly facts: string;
+  readonly weights: string;
+}
+
 /** What `bond.json` says. */
 export interface BondFacts {
   readonly manifest: BondManifest;
   readonly provenance: Provenance;
   readonly layers: Readonly<Record<string, readonly Layer[]>>;
+  readonly checksums?: Checksums;
 }
 
 /** What `space.json` says. */
@@ -17,6 +24,7 @@ export interface SpaceFacts {
   readonly temperature: number;
   readonly provenance: Provenance;
   readonly layers: Readonly<Record<string, readonly Layer[]>>;
+  readonly checksums?: Checksums;
 }
 
 /** Checks what `bond.json` or `space.json` says. @throws FREEBIND_FILE_INVALID naming the key and what was expected */
@@ -70,7 +78,8 @@ export async function parseFacts(
     notes: z.array(text).exactOptional(),
   });
   const end = z.strictObject({ space: name, dimension: width });
-  const shared = { formatVersion: z.number(), provenance, layers: z.record(name, z.array(layer)) };
+  const checksums = z.strictObject({ facts: text, weights: text }).exactOptional();
+  const shared = { formatVersion: z.number(), provenance, layers: z.record(name, z.array(layer)), checksums };
   const bond = z.strictObject({
     ...shared,
     manifest: z.strictObject({

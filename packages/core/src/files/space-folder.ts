@@ -43,9 +43,12 @@ export async function readFusedSpace(
   dir: string,
 ): Promise<{ readonly space: FusedSpaceData; readonly provenance: Provenance }> {
   const facts = await parseFacts('space', await readFacts(dir, 'space'), join(dir, SPACE_FILE));
-  const { manifest, temperature, provenance, layers } = facts;
+  const { manifest, temperature, provenance, layers, checksums } = facts;
   checkAdapters(manifest, layers, dir);
-  return { space: { manifest, adapters: await readNetworks(dir, layers), temperature }, provenance };
+  return {
+    space: { manifest, adapters: await readNetworks(dir, layers, checksums?.weights), temperature },
+    provenance,
+  };
 }
 
 function checkAdapters(manifest: SpaceManifest, layers: Readonly<Record<string, readonly Layer[]>>, dir: string): void {

@@ -1,12 +1,12 @@
-import { stat } from 'node:fs/promises';
 import { FreebindError } from '../errors.ts';
 import { createNpy, openNpy } from '../files/npy.ts';
 import { openSafetensors } from '../files/safetensors.ts';
+import { checkSeal, removeSealed, seal } from '../files/seal.ts';
 import { writeSafetensors } from '../files/safetensors-writer.ts';
 import type { Backend } from '../backend.ts';
 import { type Network, parametersOf, type Tensor } from '../network.ts';
 import type { Table } from '../table.ts';
-import { paceMeter, type TrainingEvent } from '../training/events.ts';
+import { madeAgain, paceMeter, type TrainingEvent } from '../training/events.ts';
 import { fitLatents, LATENTS_LAYER, type LatentPreparation } from './latents.ts';
 
 /** Latents as adapters train on them. */
@@ -36,13 +36,24 @@ export async function* prepareLatents(
   },
 ): AsyncGenerator<TrainingEvent, PreparedLatents, undefined> {
   const { latents, backend, seed, path, signal } = options;
-  const layer = (await readLayer(`${path}.safetensors`)) ?? (await fitLatents(table, latents, { backend, seed }));
+  const [layerPath, rowsPath] = [`${path}.safetensors`, `${path}.npy`];
+  const [layerState, rowsState] = [await checkSeal(layerPath), await checkSeal(rowsPath)];
+  const kept = layerState === 'whole' ? await readLayer(layerPath) : undefined;
+  const layer = kept ?? (await fitLatents(table, latents, { backend, seed }));
   if (layer === undefined) return { table, layer, close: async () => undefined };
-  if (!(await exists(`${path}.npy`))) {
-    await writeSafetensors(`${path}.safetensors`, layer.weights);
-    yield* project(stage, table, { layer, backend, path: `${path}.npy`, signal });
+  if (layerState === 'damaged') yield madeAgain(stage, layerPath);
+  if (rowsState === 'damaged') yield madeAgain(stage, rowsPath);
+  if (kept === undefined) {
+    // Rows of another layer, if there are any, go first.
+    await removeSealed(rowsPath);
+    await writeSafetensors(layerPath, layer.weights);
+    await seal(layerPath);
   }
-  const opened = await openNpy(`${path}.npy`);
+  if (kept === undefined || rowsState !== 'whole') {
+    yield* project(stage, table, { layer, backend, path: rowsPath, signal });
+    await seal(rowsPath);
+  }
+  const opened = await openNpy(rowsPath);
   return { table: opened, layer, close: () => opened.close() };
 }
 
@@ -88,8 +99,7 @@ async function* project(
   }
 }
 
-async function readLayer(path: string): Promise<Network | undefined> {
-  if (!(await exists(path))) return undefined;
+async function readLayer(path: string): Promise<Network> {
   const file = await openSafetensors(path);
   try {
     const [output = 0, input = 0] = file.info(`${LATENTS_LAYER}.weight`).shape;
@@ -100,8 +110,4 @@ async function readLayer(path: string): Promise<Network | undefined> {
   } finally {
     await file.close();
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined)) !== undefined;
 }

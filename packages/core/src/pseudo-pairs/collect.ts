@@ -1,11 +1,20 @@
-import { rm, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FreebindError } from '../errors.ts';
 import { createNpy, type NpyTable, openNpy } from '../files/npy.ts';
-import { findParts, keepPiece, missingRanges, partPath, pieceName, takePiece } from '../files/pieces.ts';
+import {
+  findParts,
+  keepPiece,
+  missingRanges,
+  partPath,
+  pieceName,
+  type TablePart,
+  takePiece,
+} from '../files/pieces.ts';
+import { checkSeal, removeSealed, seal } from '../files/seal.ts';
 import { tablePath } from '../files/table-name.ts';
 import type { Table } from '../table.ts';
-import { paceMeter, type TrainingEvent } from '../training/events.ts';
+import { madeAgain, paceMeter, type TrainingEvent } from '../training/events.ts';
 import {
   type Column,
   columnIdentity,
@@ -74,16 +83,23 @@ export async function* collectPseudoPairs(
   const pathOf = ({ source, party, modality }: Column): string =>
     tablePath(join(folder, encodeURIComponent(source)), options[party].space, modality);
   const missing: Column[] = [];
+  const damaged: string[] = [];
   let taken = 0;
   for (const column of columns) {
-    if (await exists(pathOf(column))) continue;
-    const piece = reuse && pieceOf(options, column, reuse);
-    if (reuse && piece && (await takePiece(reuse.folder, `${piece}.npy`, pathOf(column)))) taken++;
+    const path = pathOf(column);
+    const there = await checkSeal(path);
+    if (there === 'damaged') damaged.push(path);
+    if (there === 'whole') continue;
+    const file = reuse && `${pieceOf(options, column, reuse)}.npy`;
+    const piece = reuse && file ? await takePiece(reuse.folder, file, path) : 'absent';
+    if (reuse && file && piece === 'damaged') damaged.push(join(reuse.folder, file));
+    if (piece === 'taken') taken++;
     else missing.push(column);
   }
   const total = rowsIn(columns);
   let done = total - rowsIn(missing);
   yield { type: 'stage', stage: STAGE, done, total };
+  for (const path of damaged) yield madeAgain(STAGE, path);
   if (taken > 0) yield { type: 'reuse', stage: STAGE, what: `${taken} of ${columns.length} tables of pseudo pairs` };
 
   const pace = paceMeter();
@@ -135,7 +151,7 @@ export async function* collectShard(
   for (const column of columns) {
     const { start, end, path } = partOf(column);
     const whole = join(reuse.folder, `${pieceOf(options, column, reuse)}.npy`);
-    if (start < end && !(await exists(whole)) && !(await exists(path))) missing.push(column);
+    if (start < end && !(await exists(whole)) && (await checkSeal(path)) !== 'whole') missing.push(column);
   }
   const count = (some: readonly Column[]): number =>
     some.reduce((sum, column) => sum + partOf(column).end - partOf(column).start, 0);
@@ -149,6 +165,7 @@ export async function* collectShard(
       done += rows;
       yield { type: 'rows', stage: STAGE, done, total, ...pace(rows, total - done) };
     }
+    await seal(path);
   }
   yield { type: 'done', stage: STAGE, path: reuse.folder, ...(missing.length === 0 && { reused: true }) };
 }
@@ -189,12 +206,15 @@ async function* writeColumn(
   const { rows } = open.column;
   const { reuse } = options;
   const piece = reuse && pieceOf(options, open.column, reuse);
-  const parts = reuse && piece ? await findParts(reuse.folder, piece) : [];
+  const found = reuse && piece ? await findParts(reuse.folder, piece) : [];
+  const parts: TablePart[] = [];
+  for (const part of found) if ((await checkSeal(part.path)) === 'whole') parts.push(part);
   const ranges = [...parts, ...missingRanges(parts, rows)].sort((a, b) => a.start - b.start);
   yield* writeRanges(path, open, ranges, options);
+  await seal(path);
   if (reuse === undefined || piece === undefined) return;
   await keepPiece(reuse.folder, `${piece}.npy`, path);
-  if (reuse.shared !== true) for (const part of parts) await rm(part.path, { force: true });
+  if (reuse.shared !== true) for (const part of found) await removeSealed(part.path);
 }
 
 /** Writes ranges of rows one below the other: those with a path from there, the others computed. Yields numbers of rows. */

@@ -188,7 +188,8 @@ export async function takeHeads(
   const taken = new Map<string, TrainedHead>();
   if (reuse === undefined) return taken;
   for (const head of plan.heads) {
-    const there = await readFinished(join(reuse, headPiece(plan, head)), readBond);
+    // One that cannot be read is trained again, and replaced.
+    const there = await readFinished(join(reuse, headPiece(plan, head)), readBond, true);
     const [network, losses] = [there?.bond.networks[head.name], there?.provenance.lossCurve?.[head.name]];
     if (network !== undefined && losses !== undefined) taken.set(head.name, { network, losses });
   }

@@ -6,7 +6,7 @@ import { openSafetensors } from '../files/safetensors.ts';
 import { writeSafetensors } from '../files/safetensors-writer.ts';
 import { writeError } from '../files/write-error.ts';
 import type { Tensor } from '../network.ts';
-import { digestWeights } from './digest.ts';
+import { digestJson, digestWeights } from '../files/digest.ts';
 import { findDifference } from './identity.ts';
 import { readTrainedOn, type TrainedOn } from './trained-on.ts';
 
@@ -65,15 +65,9 @@ export async function openCheckpoints(folder: string, identity: unknown): Promis
         ...checkpoint.state.tensors,
         [LOSSES]: { shape: [checkpoint.losses.length], data: checkpoint.losses },
       };
-      await writeSafetensors(path, tensors, {
-        freebind: JSON.stringify({
-          step: checkpoint.state.step,
-          temperature: checkpoint.temperature,
-          trainedOn: checkpoint.trainedOn,
-          identity,
-        }),
-        sha256: digestWeights(tensors),
-      });
+      const { state, temperature, trainedOn } = checkpoint;
+      const freebind = JSON.stringify({ step: state.step, temperature, trainedOn, identity });
+      await writeSafetensors(path, tensors, { freebind, sha256: digestOf(freebind, tensors) });
       for (const name of (await listCheckpoints(folder)).slice(0, -KEPT)) await rm(join(folder, name), { force: true });
       return path;
     },
@@ -93,6 +87,12 @@ async function listCheckpoints(folder: string): Promise<string[]> {
 async function readCheckpoint(path: string, identity: unknown): Promise<Checkpoint> {
   const file = await openSafetensors(path);
   try {
+    const tensors: Record<string, Tensor> = {};
+    for (const name of file.names) tensors[name] = await file.tensor(name);
+    // Headers show truncation; a disk that turned bits shows only here.
+    if (digestOf(file.metadata.freebind ?? '', tensors) !== file.metadata.sha256) {
+      throw new FreebindError('FREEBIND_FILE_INVALID', `What is in ${path} is not what was written.`);
+    }
     const { step, temperature, trainedOn, identity: theirs } = parseMetadata(file.metadata.freebind, path);
     const difference = findDifference(theirs, identity);
     if (difference !== undefined) {
@@ -101,17 +101,16 @@ async function readCheckpoint(path: string, identity: unknown): Promise<Checkpoi
         `${path} belongs to another run: ${difference}. Put it back to go on with that run, or choose another folder.`,
       );
     }
-    const tensors: Record<string, Tensor> = {};
-    for (const name of file.names) tensors[name] = await file.tensor(name);
-    // Headers show truncation; a disk that turned bits shows only in the numbers.
-    if (digestWeights(tensors) !== file.metadata.sha256) {
-      throw new FreebindError('FREEBIND_FILE_INVALID', `The numbers in ${path} are not those that were written.`);
-    }
     const { [LOSSES]: losses, ...own } = tensors;
     return { state: { step, tensors: own }, losses: Float64Array.from(losses?.data ?? []), temperature, trainedOn };
   } finally {
     await file.close();
   }
+}
+
+/** Of all that a checkpoint holds: its metadata and its tensors. */
+function digestOf(metadata: string, tensors: Readonly<Record<string, Tensor>>): string {
+  return digestJson([metadata, digestWeights(tensors)]);
 }
 
 function parseMetadata(

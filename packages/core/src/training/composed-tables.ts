@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Backend } from '../backend.ts';
 import type { BondData } from '../bond.ts';
 import { composeTables, shapesOf, type Tables } from '../compose-tables.ts';
@@ -7,12 +7,13 @@ import { openComposition } from '../composition.ts';
 import { FreebindError } from '../errors.ts';
 import { createNpy, openNpy } from '../files/npy.ts';
 import { keepPiece, pieceName, takePiece } from '../files/pieces.ts';
+import { checkSeal, seal } from '../files/seal.ts';
 import { tablePath } from '../files/table-name.ts';
 import type { SpaceTables } from '../pseudo-pairs/tuples.ts';
 import type { Factors, Recipe } from '../recipe.ts';
 import type { Table } from '../table.ts';
-import { digestWeights } from './digest.ts';
-import { paceMeter, type TrainingEvent } from './events.ts';
+import { digestWeights } from '../files/digest.ts';
+import { madeAgain, paceMeter, type TrainingEvent } from './events.ts';
 import { rowsOf, type TrainingPlan } from './training-plan.ts';
 import { discardWorkFolder, openWorkFolder, type WorkFolder } from './work-folder.ts';
 
@@ -110,11 +111,16 @@ async function* composeMissing(
   const pieceOf = (modality: string): string =>
     `${pieceName({ kind: 'table', of: made.identity, modality, backend: { id, precision } })}.npy`;
   const missing: string[] = [];
+  const damaged: string[] = [];
   let taken = 0;
   for (const modality of modalities) {
     const path = tablePath(folder, space, modality);
-    if (await exists(path)) continue;
-    if (reuse !== undefined && (await takePiece(reuse, pieceOf(modality), path))) taken++;
+    const there = await checkSeal(path);
+    if (there === 'damaged') damaged.push(path);
+    if (there === 'whole') continue;
+    const piece = reuse === undefined ? 'absent' : await takePiece(reuse, pieceOf(modality), path);
+    if (reuse !== undefined && piece === 'damaged') damaged.push(join(reuse, pieceOf(modality)));
+    if (piece === 'taken') taken++;
     else missing.push(modality);
   }
   const stage = `${space}: tables`;
@@ -122,6 +128,7 @@ async function* composeMissing(
   const total = count(modalities);
   let done = total - count(missing);
   yield { type: 'stage', stage, done, total };
+  for (const path of damaged) yield madeAgain(stage, path);
   if (taken > 0) yield { type: 'reuse', stage, what: `${taken} of ${modalities.length} tables` };
 
   const composition = await openComposition({
@@ -149,6 +156,7 @@ async function* composeMissing(
           yield { type: 'rows', stage, done, total, ...pace(rows.rows, total - done) };
         }
         await writer.commit();
+        await seal(tablePath(folder, space, modality));
         if (reuse !== undefined) await keepPiece(reuse, pieceOf(modality), tablePath(folder, space, modality));
       } finally {
         await writer.discard();
@@ -158,8 +166,4 @@ async function* composeMissing(
     await composition.close();
   }
   yield { type: 'done', stage, path: folder };
-}
-
-async function exists(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined)) !== undefined;
 }

@@ -21,6 +21,12 @@ export type TrainingEvent =
   /** A part is finished; `path` is what it wrote, `reused` says that it had been there before. */
   | { readonly type: 'done'; readonly stage: string; readonly path?: string; readonly reused?: true };
 
+/** Says that a file of unfinished work is not as it was written, and that the work is done again. */
+export function madeAgain(stage: string, path: string): TrainingEvent {
+  const message = `${path} is damaged: its bytes are not those that were written. It is made again; check the disk.`;
+  return { type: 'warning', stage, message };
+}
+
 /** How fast work goes, over the last seconds rather than since the start. */
 export interface Pace {
   readonly rowsPerSecond: number;

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ReferenceBackend } from '@freebind/backend-reference';
@@ -91,6 +91,28 @@ test('another number of epochs takes the pseudo pairs, and another choice of hea
   const fewer = await events(trainRecipe({ ...rest, training: { ...training, heads: ['A'] }, replace: true }));
   expect(told(fewer)).toContain('u-c-at: head 1 of 1, A: the trained head');
   expect(stepped(fewer)).toEqual([]);
+});
+
+test('tables of pseudo pairs whose bits were turned are made again, which is said', async () => {
+  const given = options('u + c(at)', 'bonds');
+  await events(trainRecipe(given));
+  const [whole, tables] = [
+    await bytesOf('bonds'),
+    (await readdir(given.reuse)).filter((name) => name.endsWith('.npy')),
+  ];
+  for (const name of await readdir(given.reuse))
+    if (!tables.includes(name) && !name.endsWith('.sha256')) await rm(join(given.reuse, name), { recursive: true });
+  const damaged = join(given.reuse, tables[0] ?? '');
+  const bytes = await readFile(damaged);
+  bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
+  await writeFile(damaged, bytes);
+  await rm(join(folder, 'bonds', 'u-c-at'), { recursive: true });
+  const again = await events(trainRecipe(given));
+  expect(again.filter((event) => event.type === 'warning')).toMatchObject([
+    { stage: 'u-c-at: pseudo pairs', message: expect.stringContaining(`${damaged} is damaged`) },
+  ]);
+  expect(told(again)).toEqual(['u-c-at: pseudo pairs: 9 of 10 tables of pseudo pairs']);
+  expect(await bytesOf('bonds')).toEqual(whole);
 });
 
 test('shards of pseudo pairs and heads, in any order and repeated, make the bytes of one run', async () => {

@@ -88,18 +88,18 @@ test('the newest two checkpoints are kept', async () => {
   expect(await readdir(folder)).toEqual(['checkpoint-000000021.safetensors', 'checkpoint-000000024.safetensors']);
 });
 
-test.each(['cut short', 'a turned bit'])(
+test.each(['cut short', 'a turned bit', 'a turned bit of its step'])(
   'a damaged newest checkpoint (%s) falls back to the one before',
   async (damage) => {
     await finish(withCheckpoints());
     const newest = join(folder, 'checkpoint-000000024.safetensors');
     const bytes = await readFile(newest);
     if (damage === 'cut short') await truncate(newest, bytes.length - 9);
-    else
-      await writeFile(
-        newest,
-        bytes.map((byte, i) => (i === bytes.length - 9 ? byte ^ 1 : byte)),
-      );
+    else {
+      const at = damage === 'a turned bit' ? bytes.length - 9 : bytes.indexOf('step\\":24') + 'step\\":2'.length;
+      bytes[at] = (bytes[at] ?? 0) ^ 1;
+      await writeFile(newest, bytes);
+    }
     const { events, ...result } = await finish(withCheckpoints());
     expect(events.slice(0, 2)).toMatchObject([
       { done: 21 },

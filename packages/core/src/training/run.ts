@@ -6,7 +6,7 @@ import { hash32, random } from '../random.ts';
 import type { Table } from '../table.ts';
 import { batchOrder, stepsPerEpoch } from './batch-order.ts';
 import { type CheckpointFolder, openCheckpoints } from './checkpoint.ts';
-import { digestWeights } from './digest.ts';
+import { digestWeights } from '../files/digest.ts';
 import { blameLoss, checkState } from './divergence.ts';
 import { paceMeter, type TrainingEvent } from './events.ts';
 import { planReadAhead, readAhead } from './read-ahead.ts';
