@@ -161,6 +161,17 @@ describe('bad recipes', () => {
     ['an unknown kind', { base: 'a', steps: [{ kind: 'merge', experts: ['b'] }] }, /kind "merge"/],
     ['no experts', { base: 'a', steps: [{ kind: 'combination', experts: [] }] }, /names no expert/],
     ['an expert twice', { base: 'a', steps: [{ kind: 'combination', experts: ['b', 'b'] }] }, /"b" twice/],
+    ['no object', null, /text or an object.*but null/],
+    ['a list', [], /text or an object/],
+    ['a step that is no object', { base: 'a', steps: [null] }, /Step 1 of the recipe is null/],
+    ['a name that is no text', { base: 'a', steps: [], name: 7 }, /name of a recipe is text, but 7/],
+    ['presets that are no object', { base: 'a', steps: [], presets: 'tuned' }, /presets of a recipe are an object/],
+    ['a preset that is no object', { base: 'a', steps: [], presets: { tuned: null } }, /factors of preset "tuned" are/],
+    [
+      'a bond that is no id',
+      { base: 'a', steps: [{ kind: 'combination', experts: ['b'], bonds: [3] }] },
+      /A bond of step 1 is 3/,
+    ],
     [
       'too few bonds',
       { base: 'a', steps: [{ kind: 'combination', experts: ['b', 'c'], bonds: ['x'] }] },

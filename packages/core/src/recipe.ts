@@ -44,9 +44,14 @@ export function recipe(source: string | Recipe): Recipe {
 
 // The object form also comes from JSON and from programs without types, so its shape is checked as if it were unknown.
 function freeze(given: Recipe): Recipe {
+  if (!isRecord(given)) invalid(`A recipe is text or an object of a base and steps, but ${show(given)} was given.`);
   const { base, steps, name, presets } = given;
   checkId(base, 'The base of a recipe');
   if (!Array.isArray(steps)) invalid(`The steps of a recipe must be a list, but ${show(steps)} was given.`);
+  if (name !== undefined && typeof name !== 'string')
+    invalid(`The name of a recipe is text, but ${show(name)} was given.`);
+  if (presets !== undefined && !isRecord(presets))
+    invalid(`The presets of a recipe are an object of factors by their names, but ${show(presets)} was given.`);
   return Object.freeze({
     base,
     steps: Object.freeze(steps.map(freezeStep)),
@@ -62,8 +67,9 @@ function freeze(given: Recipe): Recipe {
 }
 
 function freezeStep(step: Step, index: number): Step {
-  const { kind, experts, factors, bonds } = step;
   const where = `Step ${index + 1} of the recipe`;
+  if (!isRecord(step)) invalid(`${where} is ${show(step)}; a step is an object of a kind and experts.`);
+  const { kind, experts, factors, bonds } = step;
   if (kind !== 'combination' && kind !== 'displacement') {
     invalid(`${where} is of kind ${show(kind)}; a step is a "combination" or a "displacement".`);
   }
@@ -83,6 +89,7 @@ function freezeStep(step: Step, index: number): Step {
   if (bonds !== undefined && (!Array.isArray(bonds) || bonds.length !== experts.length)) {
     invalid(`${where}, ${text}, must name one bond for each of its ${experts.length} experts, or none at all.`);
   }
+  bonds?.forEach((bond) => checkId(bond, `A bond of step ${index + 1}`));
   return Object.freeze({
     kind,
     experts: Object.freeze([...experts]),
@@ -92,6 +99,8 @@ function freezeStep(step: Step, index: number): Step {
 }
 
 function freezeFactors(factors: Factors, where: string): Factors {
+  if (!isRecord(factors))
+    invalid(`The factors of ${where} are ${show(factors)}; they are an object such as { "audio": 0.5 }.`);
   for (const [key, factor] of Object.entries(factors)) checkFactor(key, factor, where);
   return Object.freeze({ ...factors });
 }
@@ -110,8 +119,13 @@ function checkId(id: unknown, what: string): void {
   invalid(`${what} is ${show(id)}; it must be the id of a space, without quotes or line breaks.`);
 }
 
+/** Told of something that may be large or odd. */
 function show(value: unknown): string {
-  return typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? typeof value);
+  return typeof value === 'number' ? String(value) : (JSON.stringify(value)?.slice(0, 80) ?? typeof value);
+}
+
+function isRecord(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function invalid(message: string): never {

@@ -1,0 +1,12 @@
+import type * as fc from 'fast-check';
+
+/** Something of freebind that reads what others wrote, and inputs for it that are right, nearly right and wrong. */
+export interface Reader {
+  readonly name: string;
+  /** Of the file that an input is written to. */
+  readonly extension: string;
+  /** Inputs as the bytes of a file. */
+  readonly inputs: fc.Arbitrary<Uint8Array>;
+  /** Reads the file to its end, whatever is in it. What it throws must be a FreebindError. */
+  readonly read: (path: string) => Promise<unknown>;
+}

@@ -1,0 +1,47 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Campaign } from '../faults/campaign.ts';
+import { JOBS } from '../faults/jobs.ts';
+import { kill } from '../faults/kill.ts';
+import { lostDevice } from '../faults/lost-device.ts';
+import { differences, type Tree } from '../faults/trees.ts';
+
+// `npm run faults` does the same a hundred times, and more of it; see docs/reliability.md.
+describe.skipIf(process.platform === 'win32')('a disturbed run (skipped on Windows, which has no SIGKILL)', () => {
+  let campaign: Campaign;
+  beforeAll(() => void (campaign = new Campaign()));
+  afterAll(() => campaign[Symbol.dispose]());
+
+  test.each(JOBS.map((job) => [job.name, job] as const))(
+    'of %s, killed at a random moment and resumed, ends with every byte of an undisturbed one',
+    async (_, job) => {
+      const { broken, ends } = await campaign.run(kill, job, { backend: 'reference', seed: 7, to: 1 });
+      expect(broken).toEqual([]);
+      expect(ends).toEqual({ identical: 1 });
+    },
+  );
+
+  test('of fuse, whose backend loses its device, says so and then ends with the same bytes', async () => {
+    const fuse = JOBS.filter(({ name }) => name === 'fuse');
+    for (const job of fuse) {
+      const { broken, ends } = await campaign.run(lostDevice, job, { backend: 'onnx', seed: 7, to: 1 });
+      expect(broken).toEqual([]);
+      expect(ends).toEqual({ FREEBIND_BACKEND_FAILED: 1 });
+    }
+    expect(fuse).toHaveLength(1);
+  });
+});
+
+test('trees differ by what is missing, what is left over and what has other bytes', () => {
+  const expected: Tree = new Map([
+    ['a', '1'],
+    ['b', '2'],
+    ['c', '3'],
+  ]);
+  const found: Tree = new Map([
+    ['a', '1'],
+    ['b', '0'],
+    ['d', '4'],
+  ]);
+  expect(differences(found, expected)).toEqual(['b has other bytes', 'c is missing', 'd is left over']);
+  expect(differences(expected, expected)).toEqual([]);
+});
