@@ -46,11 +46,11 @@ export class Campaign implements Disposable {
   ): Promise<Tally> {
     const { seed, from = 0, to, onTrial } = options;
     const backend = fault.backend ?? options.backend;
-    const measured = await this.#measure(job, backend);
     const ends: Record<string, number> = {};
     const broken: { trial: number; how: string }[] = [];
     for (let number = from; number < to; number++) {
-      const trial = new Trial(measured, random(seed, fault.name, job.name, number));
+      const at = random(seed, fault.name, job.name, number);
+      const trial = new Trial(await this.#measure(job, backend, at.below(2) === 1), at);
       try {
         const outcome = await fault.run(trial);
         ends[outcome.end] = (ends[outcome.end] ?? 0) + 1;
@@ -67,9 +67,9 @@ export class Campaign implements Disposable {
     rmSync(this.#root, { recursive: true, force: true });
   }
 
-  #measure(job: Job, backend: string): Promise<Measured> {
-    const key = `${job.name} ${backend}`;
-    const found = this.#measured.get(key) ?? measure(job, backend, this.#root);
+  #measure(job: Job, backend: string, replaces: boolean): Promise<Measured> {
+    const key = `${job.name} ${backend} ${replaces}`;
+    const found = this.#measured.get(key) ?? measure(job, { backend, replaces, root: this.#root });
     this.#measured.set(key, found);
     return found;
   }

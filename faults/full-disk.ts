@@ -28,7 +28,7 @@ export const fullDisk: Fault = {
   befalls: () => true,
   run: async (trial) => {
     const { dir, at } = trial;
-    const [before, after] = [kibOf(dir), trial.undisturbed.kib];
+    const [before, after] = [kibOf(dir), trial.measured.kib];
     const room = LEAST_ROOM + at.below(Math.max(1, Math.ceil(1.3 * (after - before))));
     const outer = `${dir}-full`;
     mkdirSync(outer);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Fault } from './fault.ts';
 import { freebind } from './process.ts';
-import type { Measured } from './trial.ts';
+import { argumentsOf, type Measured } from './trial.ts';
 
 const NODE = ['--import', fileURLToPath(new URL('mortal-worker.js', import.meta.url))];
 const CODES = new Set(['FREEBIND_BACKEND_FAILED', 'FREEBIND_DEVICE_UNAVAILABLE']);
@@ -30,12 +30,12 @@ export const lostDevice: Fault = {
   },
 };
 
-async function countCalls({ inputs, job, backend }: Measured): Promise<number> {
+async function countCalls({ start, job, replaces, backend }: Measured): Promise<number> {
   const dir = mkdtempSync(join(tmpdir(), 'freebind-calls-'));
   try {
-    cpSync(inputs, dir, { recursive: true });
+    cpSync(start, dir, { recursive: true });
     const file = join(dir, 'calls.txt');
-    await freebind(dir, job.args, { backend, node: NODE, env: { FAULT_COUNT: file } });
+    await freebind(dir, argumentsOf(job, { replaces }), { backend, node: NODE, env: { FAULT_COUNT: file } });
     return Number(readFileSync(file, 'utf8'));
   } finally {
     rmSync(dir, { recursive: true });

@@ -6,22 +6,19 @@ import type { Job } from './jobs.ts';
 import { commandLine, type Ended, freebind, type RunOptions } from './process.ts';
 import { differences, equalTrees, kibOf, type Tree, treeOf } from './trees.ts';
 
-/** A job with what an undisturbed run of it leaves. */
+/** A job, where its trials start from, and what an undisturbed run leaves. */
 export interface Measured {
   readonly job: Job;
   readonly backend: string;
+  /** Whether the result of another run stands where the job's own goes. */
+  readonly replaces: boolean;
   /** Inputs, and nothing else. */
   readonly inputs: string;
-  /** The same with the result of another run in the place of the job's own. */
-  readonly occupied: string;
-  /** All files after an undisturbed run from either. */
-  readonly fresh: Undisturbed;
-  readonly replacing: Undisturbed;
-}
-
-export interface Undisturbed {
+  /** What a trial starts from: the inputs, and the other result if there is one. */
+  readonly start: string;
+  /** All files after an undisturbed run. */
   readonly tree: Tree;
-  /** Room that all of it takes. */
+  /** Room that they take. */
   readonly kib: number;
   readonly ms: number;
   readonly firstWriteMs: number;
@@ -34,24 +31,32 @@ export interface Outcome {
   readonly broken?: string;
 }
 
-/** Runs the job undisturbed, alone and over another's result. */
-export async function measure(job: Job, backend: string, root: string): Promise<Measured> {
-  const inputs = join(root, `${job.name}-${backend}-inputs`);
+/** Runs the job undisturbed, in a folder of its own under `root`. */
+export async function measure(
+  job: Job,
+  { backend, replaces, root }: { readonly backend: string; readonly replaces: boolean; readonly root: string },
+): Promise<Measured> {
+  const [inputs, start, dir] = ['inputs', 'start', 'undisturbed'].map((name) =>
+    join(mkdtempSync(join(root, 'm-')), name),
+  );
+  if (inputs === undefined || start === undefined || dir === undefined)
+    throw new Error('Three names give three paths.');
   await job.prepare(inputs);
-  const occupied = join(root, `${job.name}-${backend}-occupied`);
-  cpSync(inputs, occupied, { recursive: true });
-  expectDone(await freebind(occupied, [...job.args, ...job.other], { backend }));
-  const undisturbed = async (from: string, args: readonly string[]): Promise<Undisturbed> => {
-    const dir = mkdtempSync(join(root, 'undisturbed-'));
-    cpSync(from, dir, { recursive: true });
-    const { ms, firstWriteMs } = expectDone(await freebind(dir, args, { backend }));
-    const [tree, kib] = [treeOf(dir), kibOf(dir)];
-    rmSync(dir, { recursive: true });
-    return { tree, kib, ms, firstWriteMs };
-  };
-  const fresh = await undisturbed(inputs, job.args);
-  const replacing = await undisturbed(occupied, [...job.args, '--force']);
-  return { job, backend, inputs, occupied, fresh, replacing };
+  cpSync(inputs, start, { recursive: true });
+  if (replaces) expectDone(await freebind(start, [...job.args, ...job.other], { backend }));
+  cpSync(start, dir, { recursive: true });
+  const { ms, firstWriteMs } = expectDone(await freebind(dir, argumentsOf(job, { replaces }), { backend }));
+  const [tree, kib] = [treeOf(dir), kibOf(dir)];
+  rmSync(dir, { recursive: true });
+  return { job, backend, replaces, inputs, start, tree, kib, ms, firstWriteMs };
+}
+
+/** The command line of a job that may have been stopped before. */
+export function argumentsOf(
+  { args, resume }: Job,
+  { replaces, again = false }: { readonly replaces: boolean; readonly again?: boolean },
+): readonly string[] {
+  return [...args, ...(replaces ? ['--force'] : []), ...(again ? resume : [])];
 }
 
 function expectDone(ended: Ended): Ended {
@@ -64,26 +69,19 @@ export class Trial {
   readonly dir: string;
   readonly measured: Measured;
   readonly at: Random;
-  /** Whether another result stands where the job's own goes. */
-  readonly replaces: boolean;
   readonly #before: ReadonlyMap<string, Tree>;
 
   constructor(measured: Measured, at: Random) {
     this.measured = measured;
     this.at = at;
-    this.replaces = at.below(2) === 1;
     this.dir = mkdtempSync(join(tmpdir(), 'freebind-fault-'));
-    cpSync(this.replaces ? measured.occupied : measured.inputs, this.dir, { recursive: true });
+    cpSync(measured.start, this.dir, { recursive: true });
     this.#before = this.#results();
-  }
-
-  get undisturbed(): Undisturbed {
-    return this.replaces ? this.measured.replacing : this.measured.fresh;
   }
 
   /** A moment of the run's work, in ms after its start. */
   moment(): number {
-    const { ms, firstWriteMs } = this.undisturbed;
+    const { ms, firstWriteMs } = this.measured;
     return firstWriteMs + this.at.uniform() * (ms - firstWriteMs);
   }
 
@@ -98,8 +96,8 @@ export class Trial {
   }
 
   #args(again: boolean): readonly string[] {
-    const { job } = this.measured;
-    return [...job.args, ...(this.replaces ? ['--force'] : []), ...(again ? job.resume : [])];
+    const { job, replaces } = this.measured;
+    return argumentsOf(job, { replaces, again });
   }
 
   /** Why the results are neither those of before nor those of an undisturbed run, or undefined. */
@@ -128,7 +126,7 @@ export class Trial {
 
   /** Compares every file with those of an undisturbed run. */
   compare(end: string): Outcome {
-    const found = differences(treeOf(this.dir), this.undisturbed.tree);
+    const found = differences(treeOf(this.dir), this.measured.tree);
     return found.length === 0 ? { end } : { end, broken: found.join('; ') };
   }
 
@@ -151,7 +149,7 @@ export class Trial {
   }
 
   #expected(path: string): Tree {
-    const { tree } = this.undisturbed;
+    const { tree } = this.measured;
     const within = [...tree].filter(([name]) => name === path || name.startsWith(`${path}/`));
     return new Map(within.map(([name, hash]) => [name.slice(path.length + 1), hash]));
   }

@@ -14,7 +14,7 @@ export const truncation: Fault = {
     const name = files[at.below(files.length)] ?? '';
     const length = at.below(statSync(join(dir, name)).size);
     // From the start of the process on: reading comes before the first write.
-    const moment = at.uniform() * trial.undisturbed.ms;
+    const moment = at.uniform() * trial.measured.ms;
     let timer: NodeJS.Timeout | undefined;
     const onStart = (): void => void (timer = setTimeout(() => truncateSync(join(dir, name), length), moment));
     const ended = await trial.run({ onStart });

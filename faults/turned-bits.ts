@@ -22,7 +22,7 @@ export const turnedBits: Fault = {
     const anew = await trial.run();
     if (anew.status !== 0) return { end: code, broken: `the run after it ended with ${anew.status}: ${anew.stderr}` };
     // What another run had left is gone with the rest.
-    return trial.replaces ? { end: code, ...(await damageOf(trial)) } : trial.compare(code);
+    return trial.measured.replaces ? { end: code, ...(await damageOf(trial)) } : trial.compare(code);
   },
 };
 

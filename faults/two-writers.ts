@@ -10,7 +10,7 @@ export const twoWriters: Fault = {
   befalls: () => true,
   run: async (trial) => {
     const first = trial.run();
-    await wait(trial.at.uniform() * trial.undisturbed.ms);
+    await wait(trial.at.uniform() * trial.measured.ms);
     const both = await Promise.all([first, trial.run()]);
     for (const ended of both) {
       const broken = await trial.judge(ended);

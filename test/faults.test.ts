@@ -6,30 +6,37 @@ import { lostDevice } from '../faults/lost-device.ts';
 import { differences, type Tree } from '../faults/trees.ts';
 
 // `npm run faults` does the same a hundred times, and more of it; see docs/reliability.md.
-describe.skipIf(process.platform === 'win32')('a disturbed run (skipped on Windows, which has no SIGKILL)', () => {
-  let campaign: Campaign;
-  beforeAll(() => void (campaign = new Campaign()));
-  afterAll(() => campaign[Symbol.dispose]());
+/** Six processes in turn, with all that Node takes to start, on a machine that may have other things to do. */
+const timeout = 300_000;
 
-  test.each(JOBS.map((job) => [job.name, job] as const))(
-    'of %s, killed at a random moment and resumed, ends with every byte of an undisturbed one',
-    async (_, job) => {
-      const { broken, ends } = await campaign.run(kill, job, { backend: 'reference', seed: 7, to: 1 });
-      expect(broken).toEqual([]);
-      expect(ends).toEqual({ identical: 1 });
-    },
-  );
+describe.skipIf(process.platform === 'win32')(
+  'a disturbed run (skipped on Windows, which has no SIGKILL)',
+  { timeout },
+  () => {
+    let campaign: Campaign;
+    beforeAll(() => void (campaign = new Campaign()));
+    afterAll(() => campaign[Symbol.dispose]());
 
-  test('of fuse, whose backend loses its device, says so and then ends with the same bytes', async () => {
-    const fuse = JOBS.filter(({ name }) => name === 'fuse');
-    for (const job of fuse) {
-      const { broken, ends } = await campaign.run(lostDevice, job, { backend: 'onnx', seed: 7, to: 1 });
-      expect(broken).toEqual([]);
-      expect(ends).toEqual({ FREEBIND_BACKEND_FAILED: 1 });
-    }
-    expect(fuse).toHaveLength(1);
-  });
-});
+    test.each(JOBS.map((job) => [job.name, job] as const))(
+      'of %s, killed at a random moment and resumed, ends with every byte of an undisturbed one',
+      async (_, job) => {
+        const { broken, ends } = await campaign.run(kill, job, { backend: 'reference', seed: 7, to: 1 });
+        expect(broken).toEqual([]);
+        expect(ends).toEqual({ identical: 1 });
+      },
+    );
+
+    test('of fuse, whose backend loses its device, says so and then ends with the same bytes', async () => {
+      const fuse = JOBS.filter(({ name }) => name === 'fuse');
+      for (const job of fuse) {
+        const { broken, ends } = await campaign.run(lostDevice, job, { backend: 'onnx', seed: 7, to: 1 });
+        expect(broken).toEqual([]);
+        expect(ends).toEqual({ FREEBIND_BACKEND_FAILED: 1 });
+      }
+      expect(fuse).toHaveLength(1);
+    });
+  },
+);
 
 test('trees differ by what is missing, what is left over and what has other bytes', () => {
   const expected: Tree = new Map([
