@@ -116,14 +116,14 @@ def write(module, inputs, output, path, free_length=False):
     print(f"{path}: {', '.join(f'{name} {list(x.shape)}' for name, x in inputs.items())} -> {output}")
 
 
-def write_imagebind(model, out, towers=("vision", "audio", "text")):
+def write_imagebind(model, out, towers=("vision", "audio", "text"), suffix=""):
     inputs = {
         "vision": ({"pixel_values": torch.randn(ROWS, 3, 224, 224)}, "image_embeds"),
         "audio": ({"input_features": torch.randn(ROWS, 1, 128, 204)}, "audio_embeds"),
         "text": ({"input_ids": texts(77, [49406], 49407, 0, (320, 40000))}, "text_embeds"),
     }
     for tower in towers:
-        write(ImageBindTower(model, tower), *inputs[tower], out / f"imagebind_{tower}.onnx")
+        write(ImageBindTower(model, tower), *inputs[tower], out / f"imagebind_{tower}{suffix}.onnx")
 
 
 def write_clap(clap, out):
@@ -209,7 +209,7 @@ def main():
     if args.model == "imagebind":
         write_imagebind(load_imagebind(args.checkpoint), args.out)
     elif args.model == "imagebind-ft":
-        write_imagebind(load_imagebind_ft(args.checkpoint), args.out, ["audio"])
+        write_imagebind(load_imagebind_ft(args.checkpoint), args.out, ["audio"], "_ft")
     elif args.model == "internvl":
         write_internvl(load_internvl(args.checkpoint), args.out)
         for path in sorted(args.out.glob("internvl_c_*.onnx")):
