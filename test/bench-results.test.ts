@@ -1,0 +1,96 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { interleave, median, type Row, spread } from '../benches/harness.ts';
+import { renderResults } from '../benches/page.ts';
+import { earlier, type Machine, readAllResults, readResults, record } from '../benches/results.ts';
+import { sizeFor } from '../benches/size-for.ts';
+import { formatRows } from '../benches/table.ts';
+import { TASKS, taskOf } from '../benches/tasks/index.ts';
+
+const machine: Machine = { name: 'toy', processor: 'Toy', cores: 1, memoryGiB: 1, platform: 'none' };
+const row = (task: string, backend: string, medianMs: number): Row => ({
+  task,
+  backend,
+  medianMs,
+  peer: 'PyTorch <2>',
+  gflops: 12.3456,
+  ratio: 0.5,
+  spread: 0.1,
+  matrixGflops: 20,
+  share: 0.61728,
+  peakMiB: 100,
+  inputsMiB: 50,
+  peerMedianMs: 2 * medianMs,
+  peerPeakMiB: 200,
+  rounds: 3,
+});
+
+test('rows are kept by machine, in place of earlier ones of the same task and backend', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'freebind-results-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  expect((await readResults(machine, folder)).rows).toEqual([]);
+  await record(machine, [row('a', 'x', 10), row('a', 'y', 20)], folder);
+  const before = await record(machine, [row('a', 'x', 30), row('b', 'x', 40)], folder);
+  expect(before.rows.map(({ task, backend, medianMs }) => [task, backend, medianMs])).toEqual([
+    ['a', 'x', 30],
+    ['a', 'y', 20],
+    ['b', 'x', 40],
+  ]);
+  expect(before.rows[0]).toMatchObject({ gflops: 12.35, share: 0.6173, node: process.versions.node });
+  expect(await readAllResults(folder)).toEqual([before]);
+  expect(await readdir(folder)).toEqual(['toy.json']);
+  // A later run is compared with them.
+  const again = row('a', 'x', 33);
+  expect(earlier(again, before)).toBe(30);
+  expect(formatRows([again], (one) => earlier(one, before))).toMatch(/30 ms \(\+10 %\)$/);
+  expect(earlier(row('c', 'x', 1), before)).toBeUndefined();
+});
+
+test('the page stands alone, shows every row and escapes what it is given', async () => {
+  const rows = [{ ...row('a <task>', 'onnx (cpu)', 10), date: '2026-11-25', node: '20' }];
+  const page = renderResults({ machine, rows });
+  expect(page).toContain('a &lt;task&gt;');
+  expect(page).toContain('PyTorch &lt;2&gt;');
+  expect(page.match(/<svg/g)).toHaveLength(2);
+  expect(page).not.toMatch(/<(script|link|img)\b|https?:\/\/(?!www\.w3\.org)/);
+});
+
+test('runs alternate, the first round is not counted, and long rounds are fewer', async () => {
+  const order: string[] = [];
+  const contender = (name: string, ms: number) => ({
+    run: async () => {
+      order.push(name);
+      return ms * order.length;
+    },
+  });
+  const rounds = { most: 9, least: 2, seconds: 0 };
+  const [a = [], b = []] = await interleave([contender('a', 1), contender('b', 10)], rounds);
+  expect(order).toEqual(['a', 'b', 'a', 'b', 'a', 'b']);
+  expect([a, b]).toEqual([
+    [3, 5],
+    [40, 60],
+  ]);
+  expect([median(a), spread(b)]).toEqual([4, 0.4]);
+});
+
+test('a slow backend gets a smaller size, and the tasks count their operations as the page says', () => {
+  const { manifest } = { manifest: { id: 'x', precision: 'float32', device: 'x', tolerance: 1 } as const };
+  const at = (step: number) => ({ choice: 'x', manifest, rates: { matrix: step, step } });
+  const task = taskOf('train-step');
+  expect(sizeFor(task, at(100))).toMatchObject({ batch: 4096 });
+  expect(sizeFor(task, at(1))).toMatchObject({ batch: 1024 });
+  expect(sizeFor(task, at(0.01))).toMatchObject({ batch: 256 });
+  const billions = TASKS.map((one) => [one.name, one.operations(one.sizes[0] ?? {}) / 1e9] as const);
+  expect(Object.fromEntries(billions.map(([name, n]) => [name, Number(n.toPrecision(2))]))).toEqual({
+    'train-step': 120,
+    'fuse-step': 2800,
+    aggregate: 1700,
+    project: 420,
+    'project-apart': 420,
+    'top-k': 520,
+    tune: 250,
+    matrix: 140,
+  });
+});
