@@ -3,6 +3,7 @@ import type { LoadedConfig } from '@freebind/core/config';
 import type { ComputeOptions } from './options.ts';
 import { pluginsFor } from './recipe-spaces.ts';
 import type { Session } from './session.ts';
+import { giveOptions, type SpaceOptions } from './space-options.ts';
 
 /** What computes when nobody says otherwise. */
 const DEFAULT_BACKEND = 'onnx';
@@ -17,16 +18,18 @@ export async function withFreebind<Result>(
   return open(await findConfig(), options, (verdict) => session.note(verdict.why), use);
 }
 
-/** As `withFreebind`, with the plugins that bring the spaces `ids` besides the config's; `use` is also given the config. */
+/** As `withFreebind`, with the plugins that bring the spaces `ids` besides the config's; `use` is also given the config. `spaces` is what those spaces are told. */
 export async function withSpaces<Result>(
   ids: readonly string[],
   options: ComputeOptions,
   session: Session,
   use: (freebind: Freebind, config: LoadedConfig | undefined) => Promise<Result>,
+  spaces: SpaceOptions = {},
 ): Promise<Result> {
   const { findConfig } = await import('@freebind/core/config');
   const config = await findConfig();
-  const plugins = await pluginsFor(ids, config);
+  const folder = config?.folder ?? process.cwd();
+  const plugins = await giveOptions(await pluginsFor(ids, config), { ids, options: spaces, folder });
   return open(
     config,
     options,

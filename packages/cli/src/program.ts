@@ -4,6 +4,7 @@ import { aggregate } from './commands/aggregate.ts';
 import { compose } from './commands/compose.ts';
 import { conform } from './commands/conform.ts';
 import { doctor } from './commands/doctor.ts';
+import { embed } from './commands/embed.ts';
 import { evaluate } from './commands/eval.ts';
 import { fuse } from './commands/fuse.ts';
 import { importBonds } from './commands/import.ts';
@@ -20,9 +21,12 @@ import type { Manner, Session } from './session.ts';
 /** The program with all its commands; commander's own messages and exits included. */
 export function createProgram(session: Session): Command {
   const program = new Command('freebind')
-    .description('Bind pretrained multimodal spaces: fuse, train, compose and evaluate on tables of embeddings.')
+    .description('Bind pretrained multimodal spaces: embed files, and fuse, train, compose and evaluate on the tables.')
     .version(version(), '-V, --version')
-    .option('--json', 'print one JSON document on stdout (train, fuse and quickstart: JSON lines, the result last)')
+    .option(
+      '--json',
+      'print one JSON document on stdout (embed, train, fuse and quickstart: JSON lines, the result last)',
+    )
     .option('-q, --quiet', 'print results and errors only')
     .option('--debug', 'print stack traces and causes with errors')
     .addHelpText('after', EXIT_STATUS)
@@ -33,6 +37,7 @@ export function createProgram(session: Session): Command {
 
   // Commands inherit the program's settings when they are made, so they come last.
   for (const add of [
+    embed,
     project,
     aggregate,
     fuse,

@@ -29,7 +29,8 @@ export async function pluginsFor(
   return [...plugins, ...own];
 }
 
-async function spacesIn(plugin: PluginChoice, folder: string): Promise<readonly string[]> {
+/** Ids of the spaces that a plugin can bring; none of its code is run. */
+export async function spacesIn(plugin: PluginChoice, folder: string): Promise<readonly string[]> {
   if (typeof plugin !== 'string' && 'manifest' in plugin) return plugin.manifest.spaces ?? [];
   const { inspectPlugin } = await import('@freebind/core/config');
   const { manifest } = await inspectPlugin(typeof plugin === 'string' ? plugin : plugin[0], folder);

@@ -12,7 +12,7 @@ import type { ItemReader } from './read-item.ts';
 export interface ChunkOptions {
   readonly spaces: readonly Space[];
   readonly modality: Modality;
-  readonly read: ItemReader<Modality>;
+  readonly reader: ItemReader<Modality>;
   readonly format: Exclude<NumberFormat, 'BF16'>;
   /** Why an input was skipped in a run before whose rows this one's must stay aligned with; undefined where it has a row. */
   readonly known: (id: string) => Skipped | undefined;
@@ -75,7 +75,7 @@ async function* groupsOf(
   if (group.length > 0) yield group;
 }
 
-async function loadItem(item: Item, { read, known, signal }: ChunkOptions): Promise<Loaded> {
+async function loadItem(item: Item, { reader, known, signal }: ChunkOptions): Promise<Loaded> {
   const before = known(item.id);
   if (before !== undefined) return { skipped: before };
   try {
@@ -84,7 +84,7 @@ async function loadItem(item: Item, { read, known, signal }: ChunkOptions): Prom
         'FREEBIND_ARGUMENT_INVALID',
         'Its name has a line break in it, but ids stand one a line. Rename the file.',
       );
-    return await read(item, signal);
+    return await reader.read(item, signal);
   } catch (error) {
     if (!isFreebindError(error) || error.code === 'FREEBIND_ABORTED') throw error;
     return { skipped: { id: item.id, code: error.code, message: error.message } };

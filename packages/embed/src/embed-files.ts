@@ -9,7 +9,7 @@ import { chunksOf, listItems } from './listing.ts';
 import { mapAhead } from './map-ahead.ts';
 import { findNeighbours, type Neighbours } from './neighbours.ts';
 import { Part, type Totals } from './part.ts';
-import { itemReader } from './read-item.ts';
+import { checkReadable, openReader } from './read-item.ts';
 import { findMade, type RunIdentity, targetsOf } from './record.ts';
 import { checkShard, isOwn, partFolder, shareOf, WHOLE } from './shards.ts';
 
@@ -139,12 +139,13 @@ async function* embedRest(
       'FREEBIND_ARGUMENT_INVALID',
       `${before.skipped} inputs were skipped before this run was stopped. Go on without \`--strict\`, or start anew (\`--force\`).`,
     );
+  const reader = openReader(modality);
   const stop = new AbortController();
   const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
   const how: ChunkOptions = {
     spaces,
     modality,
-    read: itemReader(modality),
+    reader,
     format: NPY_FORMATS[dtype],
     known: (id) => neighbours?.known(id),
     signal,
@@ -157,15 +158,19 @@ async function* embedRest(
   };
   const pace = paceMeter();
   let told = { at: performance.now(), items: before.items };
-  for await (const { chunk, skipped } of mapAhead(chunks, AHEAD, embed, () => stop.abort())) {
-    for (const one of skipped) refuse(one, { strict, neighbours });
-    await part.append(chunk);
-    for (const one of skipped) yield { type: 'skipped', stage, ...one };
-    const { items: done, rows, skipped: without } = part.totals;
-    const now = performance.now();
-    if (now - told.at < EVENT_EVERY_MS && done < total) continue;
-    yield { type: 'rows', stage, done, total, rows, skipped: without, ...pace(done - told.items, total - done) };
-    told = { at: now, items: done };
+  try {
+    for await (const { chunk, skipped } of mapAhead(chunks, AHEAD, embed, () => stop.abort())) {
+      for (const one of skipped) refuse(one, { strict, neighbours });
+      await part.append(chunk);
+      for (const one of skipped) yield { type: 'skipped', stage, ...one };
+      const { items: done, rows, skipped: without } = part.totals;
+      const now = performance.now();
+      if (now - told.at < EVENT_EVERY_MS && done < total) continue;
+      yield { type: 'rows', stage, done, total, rows, skipped: without, ...pace(done - told.items, total - done) };
+      told = { at: now, items: done };
+    }
+  } finally {
+    await reader.close();
   }
 }
 
@@ -199,7 +204,7 @@ async function identify(options: EmbedOptions, neighbours: Neighbours | undefine
 
 function checkOptions({ spaces, modality, batch = BATCH, shard = WHOLE }: EmbedOptions): void {
   checkShard(shard);
-  itemReader(modality);
+  checkReadable(modality);
   const ids = spaces.map(({ manifest }) => manifest.id);
   if (ids.length === 0) throw refused('No space was named to embed in. Name at least one.');
   if (new Set(ids).size < ids.length) throw refused(`A space is named twice: ${ids.join(', ')}. Name each once.`);

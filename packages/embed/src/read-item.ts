@@ -1,5 +1,5 @@
 import { FreebindError, type Modality, type ModalityInputs } from '@freebind/core';
-import { readAudio, readImage, readSource } from '@freebind/media';
+import { MediaReader, readSource } from '@freebind/media';
 import type { Item } from './items.ts';
 
 /** An input as spaces take it. */
@@ -9,27 +9,52 @@ export interface ReadInput<M extends Modality> {
   readonly bytes: number;
 }
 
-/** Reads an item of a modality, and decodes sound; pictures are decoded by spaces. Throws what an item is skipped for. */
-export type ItemReader<M extends Modality> = (item: Item, signal: AbortSignal) => Promise<ReadInput<M>>;
+/** Reads items of one modality; sound is decoded, in threads, and pictures are left to the spaces' threads. */
+export interface ItemReader<M extends Modality> {
+  /** Throws what an item is skipped for. */
+  read(item: Item, signal: AbortSignal): Promise<ReadInput<M>>;
+  close(): Promise<void>;
+}
 
-const READERS: { readonly [M in Modality]: ItemReader<M> } = {
-  image: async (item, signal) => {
-    const input = await readImage(pathOf(item, 'image'), { signal });
-    return { input, bytes: input.bytes.length };
+const READERS: { readonly [M in Modality]: () => ItemReader<M> } = {
+  image: () => {
+    const media = new MediaReader();
+    return {
+      read: async (item, signal) => {
+        const input = await media.readImage(pathOf(item, 'image'), { signal });
+        return { input, bytes: input.bytes.length };
+      },
+      close: () => media.close(),
+    };
   },
-  audio: async (item, signal) => {
-    const input = await readAudio(pathOf(item, 'audio'), { signal });
-    return { input, bytes: input.channels.reduce((sum, channel) => sum + channel.byteLength, 0) };
+  audio: () => {
+    const media = new MediaReader();
+    return {
+      read: async (item, signal) => {
+        const input = await media.readAudio(pathOf(item, 'audio'), { signal });
+        return { input, bytes: input.channels.reduce((sum, channel) => sum + channel.byteLength, 0) };
+      },
+      close: () => media.close(),
+    };
   },
-  text: async ({ path, text }, signal) => {
-    const input = text ?? decodeText(await readSource(path ?? '', { signal }), path ?? '');
-    return { input, bytes: 2 * input.length };
-  },
+  text: () => ({
+    read: async ({ path, text }, signal) => {
+      const input = text ?? decodeText(await readSource(path ?? '', { signal }), path ?? '');
+      return { input, bytes: 2 * input.length };
+    },
+    close: async () => undefined,
+  }),
 };
 
-/** How items of `modality` are read. @throws FREEBIND_CAPABILITY_MISSING for a modality that is not read from files */
-export function itemReader(modality: Modality): ItemReader<Modality> {
-  if (Object.hasOwn(READERS, modality)) return READERS[modality];
+/** A reader of items of `modality`, to be closed. @throws FREEBIND_CAPABILITY_MISSING for a modality that is not read from files */
+export function openReader(modality: Modality): ItemReader<Modality> {
+  checkReadable(modality);
+  return READERS[modality]();
+}
+
+/** @throws FREEBIND_CAPABILITY_MISSING for a modality that is not read from files */
+export function checkReadable(modality: Modality): void {
+  if (Object.hasOwn(READERS, modality)) return;
   throw new FreebindError(
     'FREEBIND_CAPABILITY_MISSING',
     `${modality} cannot be read from files; ${Object.keys(READERS).join(', ')} can. Embed it in a program.`,

@@ -1,0 +1,53 @@
+import { FreebindError, type PluginChoice } from '@freebind/core';
+import { spacesIn } from './recipe-spaces.ts';
+
+/** What a command can ask of the spaces it opens, in place of what the config says. */
+export interface SpaceOptions {
+  readonly models?: string;
+  readonly device?: string;
+  readonly precision?: string;
+  readonly threads?: number;
+  readonly workers?: number;
+  readonly batch?: number;
+}
+
+/** Options whose keys are those that spaces take. */
+const KEYS = ['models', 'device', 'precision', 'threads', 'workers', 'batch'] as const;
+
+/** CLAP's models by their spaces: which of them a folder of files holds is an option of the package. */
+const CLAP_MODELS: Readonly<Record<string, string>> = {
+  'clap-general': 'general',
+  'clap-music': 'music',
+  'clap-unfused': 'unfused',
+};
+
+/**
+ * The plugins with a command's options given to those that bring one of the spaces `ids`.
+ *
+ * @throws FREEBIND_ARGUMENT_INVALID for a plugin that the config configures in code, which takes no other options
+ */
+export async function giveOptions(
+  plugins: readonly PluginChoice[],
+  {
+    ids,
+    options,
+    folder,
+  }: { readonly ids: readonly string[]; readonly options: SpaceOptions; readonly folder: string },
+): Promise<readonly PluginChoice[]> {
+  const given = KEYS.flatMap((key) => (options[key] === undefined ? [] : [[key, options[key]] as const]));
+  if (given.length === 0) return plugins;
+  return Promise.all(
+    plugins.map(async (plugin): Promise<PluginChoice> => {
+      const first = (await spacesIn(plugin, folder)).find((id) => ids.includes(id));
+      if (first === undefined) return plugin;
+      const model = Object.hasOwn(CLAP_MODELS, first) ? { model: CLAP_MODELS[first] } : {};
+      const more = { ...(options.models !== undefined && model), ...Object.fromEntries(given) };
+      if (typeof plugin === 'string') return [plugin, more];
+      if (!('manifest' in plugin)) return [plugin[0], { ...plugin[1], ...more }];
+      throw new FreebindError(
+        'FREEBIND_ARGUMENT_INVALID',
+        `"${first}" is configured in code, so --${given.map(([key]) => key).join(', --')} cannot be given to it. Say it there, or name its package in the config.`,
+      );
+    }),
+  );
+}
