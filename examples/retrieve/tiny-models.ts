@@ -37,9 +37,9 @@ const FILES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'merges.txt': 'vocab/roberta-base/merges.txt',
   },
 };
-/** Models whose files have the names of another's. */
+/** Models that share most of their files with another. */
 const ALIKE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  'imagebind/huge-ft': FILES['imagebind/huge'] ?? {},
+  'imagebind/huge-ft': { ...FILES['imagebind/huge'], 'imagebind_audio_ft.onnx': 'models/imagebind_audio.onnx' },
   'clap/music': { ...FILES['clap/general'], 'clap_audio.onnx': 'models/clap_unfused_audio.onnx' },
 };
 
