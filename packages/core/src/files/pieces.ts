@@ -27,6 +27,12 @@ export async function keepPiece(folder: string, file: string, from: string): Pro
   if ((await checkSeal(piece)) !== 'whole') await linkSealed(from, piece);
 }
 
+/** As `keepPiece`, for a file that an earlier run finished and may have been killed before it kept it. A piece that is there is not read. @throws FREEBIND_WRITE_FAILED */
+export async function keepFinished(folder: string, file: string, from: string): Promise<void> {
+  const sealed = await stat(join(folder, `${file}${SEAL}`)).catch(() => undefined);
+  if (sealed === undefined) await keepPiece(folder, file, from);
+}
+
 async function linkSealed(from: string, to: string): Promise<void> {
   try {
     await mkdir(dirname(to), { recursive: true });

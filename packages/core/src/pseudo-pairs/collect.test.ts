@@ -162,6 +162,23 @@ test('asks for rows in tiles, however many there are', async () => {
   await close();
 });
 
+test('tables that a run finished and was killed before it kept them as pieces are kept by the next', async () => {
+  const reuse = { folder: join(folder, 'reuse'), fingerprints: {} };
+  const collect = async (): Promise<readonly string[]> => {
+    const run = collectPseudoPairs(options({ reuse }));
+    for (;;) {
+      const { done, value } = await run.next();
+      if (done !== true) continue;
+      await value.close();
+      return readdir(reuse.folder);
+    }
+  };
+  const pieces = await collect();
+  expect(pieces.length).toBeGreaterThan(0);
+  await rm(reuse.folder, { recursive: true });
+  expect(await collect()).toEqual(pieces);
+});
+
 test('an abort keeps finished tables and leaves nothing half-written', async () => {
   const stop = new AbortController();
   const run = collectPseudoPairs(options({ signal: stop.signal }));

@@ -4,6 +4,7 @@ import { FreebindError } from '../errors.ts';
 import { createNpy, type NpyTable, openNpy } from '../files/npy.ts';
 import {
   findParts,
+  keepFinished,
   keepPiece,
   missingRanges,
   partPath,
@@ -89,8 +90,11 @@ export async function* collectPseudoPairs(
     const path = pathOf(column);
     const there = await checkSeal(path);
     if (there === 'damaged') damaged.push(path);
-    if (there === 'whole') continue;
     const file = reuse && `${pieceOf(options, column, reuse)}.npy`;
+    if (there === 'whole') {
+      if (reuse && file) await keepFinished(reuse.folder, file, path);
+      continue;
+    }
     const piece = reuse && file ? await takePiece(reuse.folder, file, path) : 'absent';
     if (reuse && file && piece === 'damaged') damaged.push(join(reuse.folder, file));
     if (piece === 'taken') taken++;

@@ -6,7 +6,7 @@ import { composeTables, shapesOf, type Tables } from '../compose-tables.ts';
 import { openComposition } from '../composition.ts';
 import { FreebindError } from '../errors.ts';
 import { createNpy, openNpy } from '../files/npy.ts';
-import { keepPiece, pieceName, takePiece } from '../files/pieces.ts';
+import { keepFinished, keepPiece, pieceName, takePiece } from '../files/pieces.ts';
 import { checkSeal, seal } from '../files/seal.ts';
 import { tablePath } from '../files/table-name.ts';
 import type { SpaceTables } from '../pseudo-pairs/tuples.ts';
@@ -117,7 +117,10 @@ async function* composeMissing(
     const path = tablePath(folder, space, modality);
     const there = await checkSeal(path);
     if (there === 'damaged') damaged.push(path);
-    if (there === 'whole') continue;
+    if (there === 'whole') {
+      if (reuse !== undefined) await keepFinished(reuse, pieceOf(modality), path);
+      continue;
+    }
     const piece = reuse === undefined ? 'absent' : await takePiece(reuse, pieceOf(modality), path);
     if (reuse !== undefined && piece === 'damaged') damaged.push(join(reuse, pieceOf(modality)));
     if (piece === 'taken') taken++;
