@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Job, type MeasuredBackend, openBackend, openPeer, type OpenedContender } from './contenders.ts';
-import { gflops, interleave, median, type Rounds, type Row, spread } from './harness.ts';
+import { gflops, interleave, median, pairedRatio, type Rounds, type Row, spread } from './harness.ts';
 import { sizeFor } from './size-for.ts';
 import type { Size, Task } from './task.ts';
 import { taskOf } from './tasks/index.ts';
@@ -77,10 +77,10 @@ async function* benchGroup(
         peer: typeof peer === 'string' ? peer : peer.name,
         medianMs: median(ms),
         gflops: rate,
-        ratio: peerTimes ? median(ms) / median(peerTimes) : null,
+        ratio: peerTimes ? pairedRatio(ms, peerTimes) : null,
         spread: spread(ms),
         matrixGflops: matrixRate,
-        share: matrixRate === null ? null : rate / matrixRate,
+        share: matrixMs ? pairedRatio(matrixMs, ms) * (job.task.operations(job.size) / matrixOperations) : null,
         peakMiB: await own.peakMiB(),
         inputsMiB: own.inputsMiB,
         peerMedianMs: peerTimes ? median(peerTimes) : null,

@@ -48,6 +48,12 @@ export function openBackend(choice: BackendChoice, threads: number, job: Job): P
   return open(startBackend(choice, threads), job);
 }
 
+/**
+ * glibc's malloc as PyTorch does best with it: tensors from the heap, and the heap kept. By default each tensor of a step
+ * is mapped and unmapped anew, and a virtual machine that takes free pages back makes that cost more than the arithmetic.
+ */
+const KEEP_MEMORY = { MALLOC_MMAP_THRESHOLD_: String(2 ** 32), MALLOC_TRIM_THRESHOLD_: String(2 ** 33) };
+
 /** Opens the task's peer, or says why there is none. */
 export async function openPeer(threads: number, job: Job): Promise<OpenedContender | string> {
   const { peer } = job.task;
@@ -57,7 +63,12 @@ export async function openPeer(threads: number, job: Job): Promise<OpenedContend
     (command) => spawnSync(command, ['-c', `import ${module}`], { stdio: 'ignore' }).status === 0,
   );
   if (python === undefined) return `none (no python3 with ${module} was found)`;
-  const env = { ...process.env, OMP_NUM_THREADS: String(threads), OPENBLAS_NUM_THREADS: String(threads) };
+  const env = {
+    ...process.env,
+    OMP_NUM_THREADS: String(threads),
+    OPENBLAS_NUM_THREADS: String(threads),
+    ...KEEP_MEMORY,
+  };
   return open(converse(python, ['-u', here(`peers/${peer}.py`), String(threads)], env), job);
 }
 

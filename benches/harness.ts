@@ -8,13 +8,13 @@ export interface Row {
   readonly peer: string;
   readonly medianMs: number;
   readonly gflops: number;
-  /** `medianMs` over the peer's; null without a peer. */
+  /** Its time over the peer's in the same round, the median of all rounds; null without a peer. */
   readonly ratio: number | null;
-  /** (slowest − fastest) / median. */
+  /** Between the quartiles of its times, over their median. */
   readonly spread: number;
   /** Rate of one large matrix product on the same device, its runs in between. */
   readonly matrixGflops: number | null;
-  /** `gflops` over `matrixGflops`. */
+  /** Its rate over the matrix product's in the same round, the median of all rounds. */
   readonly share: number | null;
   /** Most memory of the backend's process while it ran, inputs included; a card's own memory is not in it. */
   readonly peakMiB: number;
@@ -41,9 +41,12 @@ export interface Rounds {
   readonly seconds: number;
 }
 
+/** Rounds that warm up and are not counted: allocators settle in the second one. */
+const WARM_UP = 2;
+
 /**
  * Milliseconds of every run of each contender. Their runs alternate, so that what else the machine does falls on all alike;
- * the first round warms up and is not counted.
+ * the first two rounds warm up and are not counted.
  */
 export async function interleave(
   contenders: readonly Contender[],
@@ -51,14 +54,14 @@ export async function interleave(
 ): Promise<readonly (readonly number[])[]> {
   const times = contenders.map((): number[] => []);
   let rounds = most;
-  for (let round = 0; round <= rounds; round++) {
+  for (let round = 0; round < WARM_UP + rounds; round++) {
     let took = 0;
     for (const [i, contender] of contenders.entries()) {
       const ms = await contender.run();
       took += ms;
-      if (round > 0) times[i]?.push(ms);
+      if (round >= WARM_UP) times[i]?.push(ms);
     }
-    if (round === 0) rounds = Math.max(least, Math.min(most, Math.floor((1000 * seconds) / took)));
+    if (round === WARM_UP - 1) rounds = Math.max(least, Math.min(most, Math.floor((1000 * seconds) / took)));
   }
   return times;
 }
@@ -75,7 +78,14 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? high : (high + (sorted[middle - 1] ?? high)) / 2;
 }
 
-/** (largest − smallest) / median. */
+/** `a`'s time over `b`'s, round by round; the median of these, which a burst of other work in one round leaves alone. */
+export function pairedRatio(a: readonly number[], b: readonly number[]): number {
+  return median(a.map((ms, round) => ms / (b[round] ?? Number.NaN)));
+}
+
+/** From the lower quartile to the upper one, over the median. */
 export function spread(values: readonly number[]): number {
-  return (Math.max(...values) - Math.min(...values)) / median(values);
+  const sorted = [...values].sort((a, b) => a - b);
+  const quartile = (q: number): number => sorted[Math.round(q * (sorted.length - 1))] ?? Number.NaN;
+  return (quartile(0.75) - quartile(0.25)) / median(sorted);
 }
