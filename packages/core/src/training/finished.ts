@@ -1,13 +1,19 @@
+import { resolve } from 'node:path';
 import { FreebindError, isFreebindError } from '../errors.ts';
+import { cleanLeftovers } from '../files/leftovers.ts';
 import type { Json } from '../files/provenance.ts';
 import { findDifference } from './identity.ts';
 
-/** Reads what an earlier run left at `out`, or undefined where there is nothing of its kind; with `replace`, also where it cannot be read. */
+/**
+ * Reads what an earlier run left at `out`, or undefined where there is nothing of its kind; with `replace`, also where it cannot
+ * be read. What a writer left beside it that was killed after its result was in place is removed: nobody else would.
+ */
 export async function readFinished<T>(
   out: string,
   read: (dir: string) => Promise<T>,
   replace = false,
 ): Promise<T | undefined> {
+  await cleanLeftovers(resolve(out));
   return read(out).catch((error: unknown) => {
     // Other files in the folder are for the writer to refuse.
     if (isFreebindError(error, 'FREEBIND_FILE_MISSING') || replace) return undefined;
