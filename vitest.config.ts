@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -15,5 +16,7 @@ export default defineConfig({
     // Hooks of golden runs train; on a device in software that takes seconds.
     hookTimeout: 60_000,
     pool: 'forks',
+    // By default one core is left free, which on two cores makes the tests wait for one another.
+    maxWorkers: availableParallelism(),
   },
 });
