@@ -11,12 +11,13 @@ export interface Trained {
 }
 
 /**
- * Adam (Kingma and Ba, algorithm 1) as PyTorch writes it, ε outside of the root, the decay decoupled (Loshchilov and Hutter, AdamW):
+ * Adam as PyTorch writes it, ε outside of the root, the decay decoupled:
  *
  *     m ← β₁ m + (1 − β₁) g    v ← β₂ v + (1 − β₂) g²    w ← w · keep − lr · (m · c₁) / (√(v · c₂) + ε)
  *
  * Shapes: all [n]; numbers [9]: lr, keep = 1 − lr · decay, β₁, 1 − β₁, β₂, 1 − β₂, c₁ = 1/(1 − β₁ᵗ), c₂ = 1/(1 − β₂ᵗ), ε.
  * Bindings: n; value, m, v, gradient, numbers. Dispatch: a thread an entry.
+ * Source: Kingma and Ba 2015, algorithm 1; Loshchilov and Hutter 2019, algorithm 2.
  */
 export function adam(plan: Plan, { value, m, v, gradient }: Trained, numbers: Rows): void {
   const count = countOf(value);

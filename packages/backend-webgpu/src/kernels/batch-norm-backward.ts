@@ -8,6 +8,7 @@ import { GROUP_NUMBER, THREADS, threadsFor } from './groups.ts';
  * come from `norm-gradients.ts`.
  * Shapes: x, ∂y, ∂x [n, c], means, scales, weight [c], sums [2, c]: Σ ∂y ∘ x̂ and Σ ∂y.
  * Bindings: n, c; x, ∂y, means, scales, weight, sums, ∂x. Dispatch: a thread an entry.
+ * Source: the derivative of Ioffe and Szegedy 2015, algorithm 1.
  */
 export function batchNormBackward(
   plan: Plan,

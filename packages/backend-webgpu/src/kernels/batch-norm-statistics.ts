@@ -15,6 +15,7 @@ export interface Standard {
  * would cancel.
  * Shapes: x [n, c], all others [c]. Bindings: n, c, ε, momentum; x, means, scales, running mean, running variance.
  * Dispatch: a workgroup for 16 columns.
+ * Source: Ioffe and Szegedy 2015, algorithm 1; the running values as PyTorch's `nn.BatchNorm1d`.
  */
 export function batchNormStatistics(
   plan: Plan,

@@ -6,6 +6,7 @@ import { GROUP_NUMBER, THREADS, threadsFor } from './groups.ts';
 /**
  * y = (x − mean) · scale · weight + bias, by column.
  * Shapes: x, y [n, c], all others [c]. Bindings: n, c; x, means, scales, weight, bias, y. Dispatch: a thread an entry.
+ * Source: Ioffe and Szegedy 2015, algorithm 1, the last line.
  */
 export function batchNorm(
   plan: Plan,

@@ -4,10 +4,10 @@ import { COLUMNS, EXP_BELOW, GROUP_NUMBER, LOWEST, spread } from './groups.ts';
 
 /**
  * Takes a strip of scores s = x · yᵀ into each column's running maximum m and sum Σ exp((s − m)/τ); a maximum that rises scales the
- * sum by exp((old − new)/τ). With the last strip the sum becomes log Σ exp(s/τ). (Milakov and Gimelshein 2018, "Online normalizer
- * calculation for softmax".)
+ * sum by exp((old − new)/τ). With the last strip the sum becomes log Σ exp(s/τ).
  * Shapes: scores [b, n], temperature [1], maxima and sums [n]. Bindings: b, n, whether the strip is the first and the last; scores,
  * temperature, maxima, sums. Dispatch: a workgroup for 16 columns.
+ * Source: Milakov and Gimelshein 2018, "Online normalizer calculation for softmax", algorithm 3, a strip at a time.
  */
 export function columnLogSums(
   plan: Plan,

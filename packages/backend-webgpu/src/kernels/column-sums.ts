@@ -5,6 +5,7 @@ import { COLUMNS, GROUP_NUMBER, spread, SUM_OF_LANES } from './groups.ts';
 /**
  * sums = Σ_rows x, or sums + Σ_rows x when `add`: the gradient of a bias.
  * Shapes: x [n, c], sums [c]. Bindings: n, c, add; x, sums. Dispatch: a workgroup for 16 columns.
+ * Source: the derivative of x · Wᵀ + b with respect to b.
  */
 export function columnSums(plan: Plan, x: Rows, sums: Rows, add: boolean): void {
   plan.dispatch({

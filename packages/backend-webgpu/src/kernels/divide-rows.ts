@@ -5,6 +5,7 @@ import { GROUP_NUMBER, THREADS, threadsFor } from './groups.ts';
 /**
  * x ← x / divisor, row by row, in place: the end of a streamed softmax.
  * Shapes: x [n, c], divisors [n]. Bindings: n, c; x, divisors. Dispatch: a thread an entry.
+ * Source: FlashAttention-2 (Dao 2023), section 3.1, which puts the division off to the end.
  */
 export function divideRows(plan: Plan, x: Rows, divisors: Rows): void {
   plan.dispatch({

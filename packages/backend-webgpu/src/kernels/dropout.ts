@@ -14,6 +14,7 @@ export interface DropoutMask {
  * y = x · scale where the entry is kept, else 0; forward and backward alike, because the mask is computed again:
  * kept where (rowA[r] ^ colA[c]) · (rowB[r] ^ colB[c]) >= threshold, in 32-bit integers that wrap (core's `dropout.ts`).
  * Shapes: x, y [n, c]. Bindings: n, c, threshold, scale; x, keys, y. Dispatch: a thread an entry.
+ * Source: Srivastava et al. 2014, scaled in training as PyTorch's `nn.Dropout`.
  */
 export function dropout(plan: Plan, x: Rows, mask: DropoutMask, y: Rows): void {
   const { keys, threshold, scale } = mask;

@@ -3,9 +3,10 @@ import { countOf, type Rows } from '../rows.ts';
 import { GROUP_NUMBER, THREADS, threadsFor } from './groups.ts';
 
 /**
- * The rows of a batch, mixed if `mix` is given: out[r] = λ · table[numbers[r]] + (1 − λ) · table[numbers[n + r]], FuseMix, equation 3.
+ * The rows of a batch, mixed if `mix` is given: out[r] = λ · table[numbers[r]] + (1 − λ) · table[numbers[n + r]].
  * Shapes: table [m, c], numbers [n] or, mixed, [2n] integers, mix [λ, 1 − λ], out [n, c].
  * Bindings: n, c, whether it mixes; table, numbers, mix, out. Dispatch: a thread an entry of out.
+ * Source: FuseMix, equation 3.
  */
 export function gatherRows(
   plan: Plan,

@@ -6,6 +6,7 @@ import { NORMAL_CDF } from './normal-cdf.ts';
 /**
  * ∂x = ∂y · (Φ(x) + x · φ(x)), the derivative of x · Φ(x).
  * Shapes: x, ∂y, ∂x [n]. Bindings: count; x, ∂y, ∂x. Dispatch: a thread an entry.
+ * Source: the derivative of Hendrycks and Gimpel 2016, section 2.
  */
 export function geluBackward(plan: Plan, x: Rows, dy: Rows, dx: Rows): void {
   const count = countOf(x);

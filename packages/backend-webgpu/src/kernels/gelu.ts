@@ -4,8 +4,9 @@ import { GROUP_NUMBER, THREADS, threadsFor } from './groups.ts';
 import { NORMAL_CDF } from './normal-cdf.ts';
 
 /**
- * y = x · Φ(x), the exact GELU (Hendrycks and Gimpel 2016); Φ as in `normal-cdf.ts`.
+ * y = x · Φ(x), the exact GELU; Φ as in `normal-cdf.ts`.
  * Shapes: x, y [n]. Bindings: count; x, y. Dispatch: a thread an entry.
+ * Source: Hendrycks and Gimpel 2016, section 2.
  */
 export function gelu(plan: Plan, x: Rows, y: Rows): void {
   const count = countOf(x);

@@ -7,6 +7,7 @@ import { GROUP_NUMBER, LANES, spread, SUM_OF_GROUP } from './groups.ts';
  * Q of the columns, and keeps Σⱼ ∂loss/∂sⱼ · sⱼ of each row, of which −1/τ times the sum is ∂loss/∂τ.
  * Shapes: scores [b, n], rows `first` to first + b of the batch; temperature [1], rowSums, columnSums (log Σ exp), products [n].
  * Bindings: b, n, first, share / 2n; scores, temperature, row sums, column sums, products. Dispatch: a workgroup a row.
+ * Source: the derivative of the symmetric loss of CLIP (Radford et al. 2021, figure 3), which FreeBind's and FuseMix's are.
  */
 export function infoNceGradient(
   plan: Plan,

@@ -7,6 +7,7 @@ import { LANES, SUM_OF_GROUP } from './groups.ts';
  * −Σ products / τ, each added to what earlier pairs gave or, for the first pair, in its place.
  * Shapes: rowSums, columnSums, positives, products [n], temperature [1], results [2] (the loss is the first), gradient [1].
  * Bindings: n, whether the pair is the first, share / n; those in this order. Dispatch: one workgroup.
+ * Source: the symmetric loss of CLIP (Radford et al. 2021, figure 3), averaged over the pairs of an objective.
  */
 export function infoNceLoss(
   plan: Plan,

@@ -7,6 +7,7 @@ import { GROUP_NUMBER, LANES, spread, SUM_OF_GROUP } from './groups.ts';
  * ∂x = scale · (∂x̂ − mean(∂x̂) − x̂ · mean(∂x̂ ∘ x̂)), ∂x̂ = ∂y ∘ weight, means over the row.
  * Shapes: x, ∂y, ∂x [n, c], weight [c], means, scales [n]. Bindings: n, c; x, ∂y, weight, means, scales, ∂x.
  * Dispatch: a workgroup a row.
+ * Source: the derivative of Ba et al. 2016, section 3.
  */
 export function layerNormBackward(
   plan: Plan,

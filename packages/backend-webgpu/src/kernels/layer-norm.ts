@@ -7,6 +7,7 @@ import { GROUP_NUMBER, LANES, spread, SUM_OF_GROUP } from './groups.ts';
  * y = (x − mean) / √(biased variance + ε) · weight + bias, mean and variance of each row; both are kept for the way back.
  * Shapes: x, y [n, c], weight, bias [c], means, scales [n]. Bindings: n, c, ε; x, weight, bias, y, means, scales.
  * Dispatch: a workgroup a row.
+ * Source: Ba et al. 2016, section 3, with ε as PyTorch's `nn.LayerNorm`.
  */
 export function layerNorm(
   plan: Plan,

@@ -19,15 +19,15 @@ export interface Product {
 }
 
 /**
- * out = A · B, register- and (but for `direct` tiles) workgroup-tiled: a workgroup computes a tile of out, walking along k in slices of A and B that it first
- * brings into workgroup memory; a thread keeps its part of the tile in registers. Threads take columns (and rows) that lie a
- * workgroup's width apart, so that neighbours read and write neighbouring words. (Volkov and Demmel 2008, "Benchmarking GPUs to
- * tune dense linear algebra", is the scheme.)
+ * out = A · B, register- and (but for `direct` tiles) workgroup-tiled: a workgroup computes a tile of out, walking along k in
+ * slices of A and B that it first brings into workgroup memory; a thread keeps its part of the tile in registers. Threads take
+ * columns (and rows) that lie a workgroup's width apart, so that neighbours read and write neighbouring words.
  *
  * Every entry is one chain of fma along k, whatever the tile: so all tiles give the same bits on one device, and which of them a
  * tuning picks can change how long a run takes but never what it computes.
  *
  * Shapes: see `Product`. Bindings: m, n, k; A, B, out, bias or rescale. Dispatch: a workgroup a tile of out, x along n.
+ * Source: the scheme is that of Volkov and Demmel 2008, "Benchmarking GPUs to tune dense linear algebra".
  */
 export function matmul(plan: Plan, product: Product): void {
   const { a, out, transposeA = false } = product;

@@ -16,6 +16,7 @@ export interface NormGradients {
  * because batch-norm's way back needs them without what other runs added.
  * Shapes: x, ∂y [n, c], means and scales [c] (batch-norm) or [n] (layer-norm), ∂weight, ∂bias [c], sums [2, c].
  * Bindings: n, c, by row, add; x, ∂y, means, scales, ∂weight, ∂bias, sums. Dispatch: a workgroup for 16 columns.
+ * Source: the derivatives of Ioffe and Szegedy 2015, algorithm 1, and Ba et al. 2016, section 3.
  */
 export function normGradients(
   plan: Plan,

@@ -6,6 +6,7 @@ import { GROUP_NUMBER, LANES, spread, SUM_OF_GROUP } from './groups.ts';
 /**
  * ∂x = (∂y − y (∂y · y)) / ‖x‖, row by row; below the floor the divisor is a constant and only the division is left.
  * Shapes: y, ∂y, ∂x [n, c], norms [n]. Bindings: n, c; y, norms, ∂y, ∂x. Dispatch: a workgroup a row.
+ * Source: the derivative of `F.normalize`.
  */
 export function normaliseBackward(plan: Plan, y: Rows, norms: Rows, dy: Rows, dx: Rows): void {
   plan.dispatch({ kernel: KERNEL, numbers: [y.rows, y.cols], bindings: [y, norms, dy, dx], groups: spread(y.rows) });

@@ -4,9 +4,10 @@ import type { Rows } from '../rows.ts';
 import { GROUP_NUMBER, LANES, spread, SUM_OF_GROUP } from './groups.ts';
 
 /**
- * y = x / max(‖x‖₂, 1e-12), row by row, as `F.normalize`; the norms are kept for the way back. Squares of entries below 1e-19 vanish
+ * y = x / max(‖x‖₂, 1e-12), row by row, the norms are kept for the way back. Squares of entries below 1e-19 vanish
  * in float32, but the floor has replaced such norms long before.
  * Shapes: x, y [n, c], norms [n]. Bindings: n, c; x, y, norms. Dispatch: a workgroup a row.
+ * Source: PyTorch's `F.normalize`, its floor included.
  */
 export function normalise(plan: Plan, x: Rows, y: Rows, norms: Rows): void {
   plan.dispatch({ kernel: KERNEL, numbers: [x.rows, x.cols], bindings: [x, y, norms], groups: spread(x.rows) });

@@ -5,6 +5,7 @@ import { GROUP_NUMBER, THREADS, threadsFor } from './groups.ts';
 /**
  * ∂x = ∂y where x > 0, else 0.
  * Shapes: x, ∂y, ∂x [n]. Bindings: count; x, ∂y, ∂x. Dispatch: a thread an entry.
+ * Source: the derivative of max(0, x), 0 at 0 as in PyTorch.
  */
 export function reluBackward(plan: Plan, x: Rows, dy: Rows, dx: Rows): void {
   const count = countOf(x);

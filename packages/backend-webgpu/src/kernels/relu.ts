@@ -3,8 +3,9 @@ import { countOf, type Rows } from '../rows.ts';
 import { GROUP_NUMBER, THREADS, threadsFor } from './groups.ts';
 
 /**
- * y = max(0, x), entry by entry; NaN passes, as it does through PyTorch's.
+ * y = max(0, x), entry by entry; NaN passes.
  * Shapes: x [n], y [n]. Bindings: count; x, y. Dispatch: a thread an entry.
+ * Source: PyTorch's `F.relu`, NaN included.
  */
 export function relu(plan: Plan, x: Rows, y: Rows): void {
   const count = countOf(x);

@@ -6,6 +6,7 @@ import { EXP_BELOW, GROUP_NUMBER, LANES, LOWEST, MAX_OF_GROUP, spread, SUM_OF_GR
  * Of each row of a strip of scores s = x · yᵀ: log Σⱼ exp(sⱼ/τ), the maximum taken out first, and the positive's logit sᵢᵢ/τ.
  * Shapes: scores [b, n], rows `first` to first + b of the batch; temperature [1], sums and positives [n].
  * Bindings: b, n, first; scores, temperature, sums, positives. Dispatch: a workgroup a row.
+ * Source: the symmetric loss of CLIP (Radford et al. 2021, figure 3), its rows.
  */
 export function rowLogSums(
   plan: Plan,

@@ -14,9 +14,10 @@ export interface Softened {
 
 /**
  * A tile of the bank in a softmax that is never whole: turns scores, in place, into exp((score − m)/τ) with the running maximum m of
- * each query, and takes them into the running sum. (Milakov and Gimelshein 2018; FlashAttention, algorithm 1.)
+ * each query, and takes them into the running sum.
  * Shapes: scores [q, t], maxima, sums, rescale [q]. Bindings: q, t, whether the tile is the first, 1/τ; scores, maxima, sums,
  * rescale. Dispatch: a workgroup a query.
+ * Source: Milakov and Gimelshein 2018, algorithm 3; FlashAttention (Dao et al. 2022), algorithm 1.
  */
 export function soften(
   plan: Plan,

@@ -2,9 +2,10 @@ import { real, type Kernel, type Plan } from '../plan.ts';
 import type { Rows } from '../rows.ts';
 
 /**
- * Puts a learned temperature back into its bounds, in place, before the step uses it (FuseMix's `temp.clamp_` without gradient), and
+ * Puts a learned temperature back into its bounds, in place, before the step uses it, and
  * copies it to the step's results.
  * Shapes: parameter [1], results [2]: loss and temperature. Bindings: min, max; parameter, results. Dispatch: one thread.
+ * Source: FuseMix's `temp.clamp_`, without gradient.
  */
 export function clampTemperature(
   plan: Plan,

@@ -15,6 +15,7 @@ export interface Best {
  * Shapes: scores [q, t], from row `start` of the bank; before, after: the `known` and the `wanted` best, in rows of k; damaged [q],
  * a row's number + 1 or 0. Bindings: q, t, start, known, wanted, k; scores, before (2), after (2), damaged. Dispatch: a workgroup
  * a query.
+ * Source: this project's; it sorts nothing, as k is small beside a tile.
  */
 export function topK(
   plan: Plan,

@@ -5,6 +5,7 @@ import { GROUP_NUMBER, THREADS, threadsFor } from './groups.ts';
 /**
  * sum = a · x + sum, or a · x + y when y is given, or a · x when `fresh`: residual blocks, mixtures and combinations.
  * Shapes: x, y, sum [n]. Bindings: count, a, which of these; x, y, sum. Dispatch: a thread an entry.
+ * Source: BLAS axpy.
  */
 export function weightedSum(
   plan: Plan,

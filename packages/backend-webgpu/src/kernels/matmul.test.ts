@@ -1,0 +1,74 @@
+import { expect, test } from 'vitest';
+import { at, expectWithin, type Given, normal, onDevice, room, sum, table, U } from '../../test/run-kernel.ts';
+import { TILES } from './matmul-tiles.ts';
+import { matmul } from './matmul.ts';
+
+/** No side is a multiple of any tile's or slice's; the largest tile is not filled once, smaller ones are more than once. */
+const [m, n, k] = [133, 70, 19];
+
+/** What a thread chain of k fma may be off by, twice rounded each: relative to the sum of magnitudes. */
+const CHAIN = 2 * k * U;
+
+function transposed({
+  rows,
+  cols,
+  data,
+}: Given & { readonly data: Float32Array }): Given & { readonly data: Float32Array } {
+  const out = room(cols, rows);
+  data.forEach((x, i) => (out.data[(i % cols) * rows + Math.floor(i / cols)] = x));
+  return out;
+}
+
+const [a, b] = [normal(m, k, 'a'), normal(k, n, 'b')];
+const product = table(m, n, (r, c) => sum(k, (i) => at(a, r, i) * at(b, i, c)));
+const magnitudes = table(m, n, (r, c) => sum(k, (i) => Math.abs(at(a, r, i) * at(b, i, c))));
+
+for (const [name, tile] of Object.entries(TILES)) {
+  test(
+    `the tile ${name} (${tile.name}) gives the product, whichever side is transposed, in the same bits as any other`,
+    onDevice(async (run) => {
+      // Both ways in which a slice of either side is read: along its rows, and across them.
+      const found = await run(
+        { a, b, aT: transposed(a), bT: transposed(b), along: room(m, n), across: room(m, n) },
+        (plan, on) => {
+          matmul(plan, { a: on.a, b: on.bT, transposeB: true, out: on.along });
+          matmul(plan, { a: on.aT, transposeA: true, b: on.b, out: on.across });
+        },
+        tile,
+      );
+      expectWithin(found.along, product, (i) => CHAIN * (magnitudes[i] ?? 0));
+      const direct = await run({ a, b, out: room(m, n) }, (plan, on) => matmul(plan, on), TILES.direct);
+      expect(found.along).toEqual(direct.out);
+      expect(found.across).toEqual(direct.out);
+    }),
+  );
+}
+
+for (const tile of [TILES.direct, TILES.small]) {
+  test(
+    `a product of ${tile.name} ends in a bias, a sum or a rescaled sum`,
+    onDevice(async (run) => {
+      const [bias, rescale, before] = [normal(1, n, 'bias'), normal(m, 1, 'rescale'), normal(m, n, 'before')];
+      const found = await run(
+        { a, b, bias, rescale, biased: room(m, n), added: before, rescaled: before },
+        (plan, on) => {
+          matmul(plan, { a: on.a, b: on.b, out: on.biased, bias: on.bias });
+          matmul(plan, { a: on.a, b: on.b, out: on.added, add: true });
+          matmul(plan, { a: on.a, b: on.b, out: on.rescaled, rescale: on.rescale });
+        },
+        tile,
+      );
+      const check = (result: Float32Array, more: (r: number, c: number) => number): void =>
+        expectWithin(
+          result,
+          table(m, n, (r, c) => (product[r * n + c] ?? 0) + more(r, c)),
+          (i) =>
+            CHAIN * (magnitudes[i] ?? 0) +
+            2 * U * (Math.abs(product[i] ?? 0) + Math.abs(more(Math.floor(i / n), i % n))),
+        );
+      check(found.biased, (_, c) => at(bias, 0, c));
+      check(found.added, (r, c) => at(before, r, c));
+      check(found.rescaled, (r, c) => at(rescale, r, 0) * at(before, r, c));
+    }),
+  );
+}
