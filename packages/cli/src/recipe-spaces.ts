@@ -29,10 +29,12 @@ export async function pluginsFor(
   return [...plugins, ...own];
 }
 
-/** Ids of the spaces that a plugin can bring; none of its code is run. */
+/** Ids of the spaces that a plugin can bring. None of its code is run, unless its options alone decide that. */
 export async function spacesIn(plugin: PluginChoice, folder: string): Promise<readonly string[]> {
   if (typeof plugin !== 'string' && 'manifest' in plugin) return plugin.manifest.spaces ?? [];
-  const { inspectPlugin } = await import('@freebind/core/config');
+  const { inspectPlugin, loadPlugin } = await import('@freebind/core/config');
   const { manifest } = await inspectPlugin(typeof plugin === 'string' ? plugin : plugin[0], folder);
-  return manifest.spaces ?? [];
+  const { spaces = [], bonds = [], backends = [] } = manifest;
+  if (typeof plugin === 'string' || spaces.length + bonds.length + backends.length > 0) return spaces;
+  return (await loadPlugin(plugin, folder)).manifest.spaces ?? [];
 }

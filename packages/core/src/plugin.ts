@@ -4,7 +4,10 @@ import { PLUGIN } from './tokens.ts';
 /** The interface generation of this core. A plugin of another generation is refused before its code runs. */
 export const API_VERSION = 1;
 
-/** What a plugin brings. The same object stands under `"freebind"` in its package.json, where it is read without running anything. */
+/**
+ * What a plugin brings. The same object stands under `"freebind"` in its package.json, where it is read without running anything.
+ * One that lists nothing there brings what its options say: its manifest with options lists it.
+ */
 export interface PluginManifest {
   readonly apiVersion: number;
   /** npm package name, for messages and lockfiles. */
@@ -32,17 +35,24 @@ export interface Plugin<Options> {
   readonly manifest: PluginManifest;
 }
 
-/** `load` is an ordinary inversify load function; it binds what the manifest lists and nothing else, and starts nothing. */
+/**
+ * `load` is an ordinary inversify load function; it binds what the manifest lists and nothing else, and starts nothing. `brings` is
+ * for plugins whose manifest lists nothing, since their options decide; it may throw for options that are wrong.
+ */
 export function definePlugin<Options extends object = Record<string, never>>(
   manifest: PluginManifest,
   load: (container: ContainerModuleLoadOptions, options: Partial<Options>) => void,
+  brings: (options: Partial<Options>) => Pick<PluginManifest, 'spaces' | 'bonds' | 'backends'> = () => ({}),
 ): Plugin<Options> {
-  const plugin = (options?: Options): ConfiguredPlugin => ({
-    manifest,
-    load: (container) => {
-      container.bind(PLUGIN).toConstantValue(manifest);
-      load(container, options ?? {});
-    },
-  });
+  const plugin = (options: Partial<Options> = {}): ConfiguredPlugin => {
+    const configured = { ...manifest, ...brings(options) };
+    return {
+      manifest: configured,
+      load: (container) => {
+        container.bind(PLUGIN).toConstantValue(configured);
+        load(container, options);
+      },
+    };
+  };
   return Object.assign(plugin, { manifest });
 }

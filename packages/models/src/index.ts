@@ -1,6 +1,8 @@
 export { findModelFile, type ModelPlaces, modelsRoot, type Precision, variantFolder } from './find-model.ts';
 export { dimensionOf, localModels } from './local-models.ts';
 export {
+  folderName,
+  innerPath,
   type ModelFile,
   type ModelManifest,
   type ModelVariant,

@@ -3,16 +3,16 @@ import { FreebindError } from '@freebind/core';
 import { z } from 'zod';
 
 /** A path that stays below the folder it is joined to: no `..`, no `.`, nothing absolute, no drive, no backslash. */
-const inner = z
-  .string()
+export const innerPath = z
+  .string({ error: 'give a relative path without ..' })
   .regex(/^(?!.*(?:^|\/)\.{1,2}(?:\/|$))[\w.-]+(?:\/[\w.-]+)*$/, { error: 'give a relative path without ..' });
 /** A name that is one folder. */
-const folderName = inner.regex(/^[^/]+$/, { error: 'give a name without /' });
+export const folderName = innerPath.regex(/^[^/]+$/, { error: 'give a name without /' });
 
 /** One file of a model. */
 const file = z.strictObject({
   /** Within the model's folder, with `/`. */
-  path: inner,
+  path: innerPath,
   /** The variant of the same space in whose folder it lies, where several share it. */
   of: folderName.optional(),
   /** Bytes; null where no public page tells, and for files that everyone exports for themselves. */
@@ -28,8 +28,8 @@ const file = z.strictObject({
   huggingFace: z
     .strictObject({
       repo: z.string().regex(/^(?!\.)[\w.-]+\/(?!\.)[\w.-]+$/, { error: 'give organisation/name' }),
-      revision: inner,
-      file: inner,
+      revision: innerPath,
+      file: innerPath,
     })
     .optional(),
   note: z.string().optional(),

@@ -1,4 +1,5 @@
 export { ClapAudio, type ClapFeatures, type Draw } from './clap-audio.ts';
+export { clapDraw } from './clap-draw.ts';
 export { ClapMel, quantiseInt16 } from './clap-mel.ts';
 export { type Frames, resizeFrames } from './frames.ts';
 export { clipped, clipRange, IMAGEBIND_AUDIO_DIMS, ImagebindAudio } from './imagebind-audio.ts';

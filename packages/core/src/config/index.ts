@@ -1,4 +1,5 @@
 export { backendCandidates, type CandidateOptions, probeMemory } from './backend-candidates.ts';
+export { checkOptions } from './check-options.ts';
 export { type Config, defineConfig, type LoadedConfig } from './config.ts';
 export type { FuseSection } from './fuse-section.ts';
 export { findPlugins, type FoundPlugin, OWN_BACKENDS } from './installed-plugins.ts';

@@ -1,7 +1,6 @@
 import { z } from 'zod';
-import { FreebindError } from '../errors.ts';
-import { nearest } from '../nearest.ts';
 import { isConfiguredPlugin } from '../plugin-manifest.ts';
+import { checkOptions, isRecord } from './check-options.ts';
 import type { Config } from './config.ts';
 import { fuseSection } from './fuse-section.ts';
 import type { PluginChoice } from './plugins.ts';
@@ -38,45 +37,8 @@ export const configSchema = z.strictObject({
 
 /** Checks what a config file gave. @throws FREEBIND_CONFIG_INVALID naming every wrong key, what it was and the fix */
 export function checkConfig(given: unknown, file: string): Config {
-  const parsed = configSchema.safeParse(given);
   // Optional keys that are absent are absent, so undefined is never among the values.
-  if (parsed.success) return parsed.data as Config;
-  const lines = parsed.error.issues.flatMap((issue) => explain(issue, given));
-  throw new FreebindError(
-    'FREEBIND_CONFIG_INVALID',
-    `${file} is not a valid config:\n${lines.map((line) => `  - ${line}`).join('\n')}`,
-    {
-      cause: parsed.error,
-    },
-  );
-}
-
-function explain(issue: z.core.$ZodIssue, given: unknown): readonly string[] {
-  const path = issue.path.map(String);
-  if (issue.code === 'unrecognized_keys') {
-    const known = keysAt(configSchema, path);
-    return issue.keys.map((key) => {
-      const guess = nearest(key, known);
-      const fix = guess === undefined ? 'remove it' : `did you mean "${guess}"?`;
-      return `${[...path, key].join('.')}: no such key; ${fix} Keys here: ${known.join(', ')}.`;
-    });
-  }
-  const value = path.reduce<unknown>((at, key) => (isRecord(at) ? at[key] : undefined), given);
-  const shown = value === undefined ? 'missing' : (JSON.stringify(value)?.slice(0, 80) ?? typeof value);
-  return [`${path.join('.') || 'the whole file'} is ${shown}: ${issue.message}.`];
-}
-
-/** Names of the keys that an object of the schema may have at a path. */
-function keysAt(schema: z.ZodType, path: readonly string[]): readonly string[] {
-  if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault) {
-    return keysAt(schema.unwrap() as z.ZodType, path); // zod types what it unwraps as its own base
-  }
-  if (schema instanceof z.ZodArray) return keysAt(schema.element as z.ZodType, path.slice(1)); // likewise
-  if (schema instanceof z.ZodRecord) return keysAt(schema.valueType as z.ZodType, path.slice(1)); // likewise
-  if (!(schema instanceof z.ZodObject)) return [];
-  const [key, ...rest] = path;
-  const inner: unknown = key === undefined ? undefined : schema.shape[key];
-  return inner instanceof z.ZodType ? keysAt(inner, rest) : Object.keys(schema.shape);
+  return checkOptions(configSchema, given, { is: `${file} is not a valid config`, all: 'the whole file' }) as Config;
 }
 
 function isPluginChoice(value: unknown): boolean {
@@ -86,8 +48,4 @@ function isPluginChoice(value: unknown): boolean {
 
 function isName(value: unknown): boolean {
   return typeof value === 'string' && value.trim() !== '';
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null;
 }
