@@ -2,4 +2,3 @@ import { describeBackend } from '@freebind/conformance/vitest';
 import { startOnnx } from '../src/index.ts';
 
 describeBackend('onnx, cpu, 2 threads', () => startOnnx({ device: 'cpu', threads: 2 }));
-describeBackend('onnx, webgpu', () => startOnnx({ device: 'webgpu' }));

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Embeddings, type FactorChoice, type Factors, freebind as open } from '@freebind/core';
+import { type Embeddings, type FactorChoice, type Factors, type Freebind, freebind as open } from '@freebind/core';
 import { readAudio, readImage } from '@freebind/media';
 import reference from '@freebind/backend-reference';
 import clap from '@freebind/space-clap';
@@ -103,30 +103,35 @@ describe('retrieve', () => {
   });
 });
 
-/** Binds a variant to the tiny spaces and embeds something short, since several encoders of five variants each see it. */
-async function embedWith(name: string, choices: readonly FactorChoice[]) {
-  await using fb = await open({ plugins: [reference(), imagebind(), internvl(), clap()], bonds });
-  const sound = await readAudio(join(GOLDEN, 'syn_short_0p7s_16k_mono.wav'));
-  const picture = await readImage(join(GOLDEN, 'syn_small_90x61.png'));
-  const space = await fb.bind(name);
-  const made: { readonly factors: Factors | undefined; readonly rows: Readonly<Record<string, Embeddings>> }[] = [];
-  for (const choice of choices) {
-    const chosen = space.withFactors(choice);
-    const rows = {
-      audio: await chosen.embed('audio', [sound]),
-      image: await chosen.embed('image', [picture]),
-      text: await chosen.embed('text', ['an audio of barbeque']),
-    };
-    made.push({ factors: chosen.factors.at(-1), rows });
-  }
-  return made;
-}
-
 describe('the five published variants', () => {
-  beforeAll(() => {
+  // One for all: several encoders, each in a thread of its own, take seconds to start.
+  let fb: Freebind;
+  beforeAll(async () => {
     vi.stubEnv('FREEBIND_MODELS', models);
-    return () => vi.unstubAllEnvs();
+    fb = await open({ plugins: [reference(), imagebind(), internvl(), clap()], bonds });
+    return async () => {
+      await fb.close();
+      vi.unstubAllEnvs();
+    };
   });
+
+  /** Binds a variant to the tiny spaces and embeds something short. */
+  async function embedWith(name: string, choices: readonly FactorChoice[]) {
+    const sound = await readAudio(join(GOLDEN, 'syn_short_0p7s_16k_mono.wav'));
+    const picture = await readImage(join(GOLDEN, 'syn_small_90x61.png'));
+    const space = await fb.bind(name);
+    const made: { readonly factors: Factors | undefined; readonly rows: Readonly<Record<string, Embeddings>> }[] = [];
+    for (const choice of choices) {
+      const chosen = space.withFactors(choice);
+      const rows = {
+        audio: await chosen.embed('audio', [sound]),
+        image: await chosen.embed('image', [picture]),
+        text: await chosen.embed('text', ['an audio of barbeque']),
+      };
+      made.push({ factors: chosen.factors.at(-1), rows });
+    }
+    return made;
+  }
 
   test.each(['internvl_ib', 'internvl_ib†', 'InternVL_IB_FT'])('%s embeds media', async (name) => {
     const [made] = await embedWith(name, [{}]);
