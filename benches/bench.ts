@@ -1,10 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Job, type MeasuredBackend, openBackend, openPeer, type OpenedContender } from './contenders.ts';
+import { type Job, type MeasuredBackend, openOwn, openPeer, type OpenedContender } from './contenders.ts';
 import { gflops, interleave, median, pairedRatio, type Rounds, type Row, spread } from './harness.ts';
 import { sizeFor } from './size-for.ts';
-import type { Size, Task } from './task.ts';
+import { type BackendTask, countsItems, type Size, type Task } from './task.ts';
 import { taskOf } from './tasks/index.ts';
 
 /** What one run of the bench is asked for. */
@@ -20,14 +20,14 @@ export interface BenchOptions {
 /** How far two float32 sums of the same scores may be from each other: they are of some thousand terms of one sign. */
 const SAME = 1e-4;
 
-/** Every backend on one task, those that take the same size in one group with the peer, their runs alternating. */
+/** Every backend on one task, those that take the same size in one group with the peer, their runs alternating; or a task that needs none. */
 export async function* bench(
   task: Task,
   backends: readonly MeasuredBackend[],
   options: BenchOptions,
 ): AsyncGenerator<Row, void, undefined> {
-  const groups = new Map<Size, MeasuredBackend[]>();
-  for (const backend of backends) {
+  const groups = new Map<Size, (MeasuredBackend | null)[]>();
+  for (const backend of countsItems(task) ? [null] : backends) {
     const size = sizeFor(task, backend, options.smallest);
     groups.set(size, [...(groups.get(size) ?? []), backend]);
   }
@@ -51,7 +51,7 @@ interface Entry {
 
 async function* benchGroup(
   job: Job,
-  backends: readonly MeasuredBackend[],
+  backends: readonly (MeasuredBackend | null)[],
   options: BenchOptions,
 ): AsyncGenerator<Row, void, undefined> {
   const entries: Entry[] = [];
@@ -69,18 +69,18 @@ async function* benchGroup(
     for (const { own, matrix, matrixOperations } of entries) {
       if (typeof peer !== 'string') checkSame(own, peer);
       const [ms, matrixMs] = [timesOf(own) ?? [], timesOf(matrix)];
-      const rate = gflops(job.task.operations(job.size), median(ms));
       const matrixRate = matrixMs ? gflops(matrixOperations, median(matrixMs)) : null;
       yield {
         task: job.task.describe(job.size),
         backend: own.name,
         peer: typeof peer === 'string' ? peer : peer.name,
         medianMs: median(ms),
-        gflops: rate,
+        ...ratesOf(job, median(ms)),
+        busy: median(own.busy.slice(-ms.length)),
         ratio: peerTimes ? pairedRatio(ms, peerTimes) : null,
         spread: spread(ms),
         matrixGflops: matrixRate,
-        share: matrixMs ? pairedRatio(matrixMs, ms) * (job.task.operations(job.size) / matrixOperations) : null,
+        share: matrixMs ? pairedRatio(matrixMs, ms) * (operationsOf(job) / matrixOperations) : null,
         peakMiB: await own.peakMiB(),
         inputsMiB: own.inputsMiB,
         peerMedianMs: peerTimes ? median(peerTimes) : null,
@@ -97,25 +97,37 @@ async function* benchGroup(
   }
 }
 
+/** Operations or items a second. */
+function ratesOf({ task, size }: Job, ms: number): Pick<Row, 'gflops' | 'itemsPerSecond'> {
+  if (countsItems(task)) return { gflops: null, itemsPerSecond: (1000 * task.items(size)) / ms };
+  return { gflops: gflops(task.operations(size), ms) };
+}
+
+function operationsOf({ task, size }: Job): number {
+  return countsItems(task) ? Number.NaN : task.operations(size);
+}
+
 /** Opens the task on a backend; one that cannot do it is left out with a word. */
 async function openEntry(
   job: Job,
-  backend: MeasuredBackend,
+  backend: MeasuredBackend | null,
   { threads, smallest, note }: BenchOptions,
 ): Promise<readonly Entry[]> {
+  if (backend === null) return [{ own: await openOwn(null, threads, job), matrixOperations: 0 }];
   let own: OpenedContender;
   try {
-    own = await openBackend(backend.choice, threads, job);
+    own = await openOwn(backend.choice, threads, job);
   } catch (error) {
     note(
       `${job.task.name} is left out on ${backend.manifest.id}: ${error instanceof Error ? error.message : String(error)}`,
     );
     return [];
   }
-  const task = taskOf('matrix');
+  // It is one that backends do.
+  const task = taskOf('matrix') as BackendTask;
   if (job.task === task) return [{ own, matrixOperations: 0 }];
   const size = sizeFor(task, backend, smallest);
-  const matrix = await openBackend(backend.choice, threads, { task, size, files: {} });
+  const matrix = await openOwn(backend.choice, threads, { task, size, files: {} });
   return [{ own, matrix, matrixOperations: task.operations(size) }];
 }
 

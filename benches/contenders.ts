@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import type { BackendChoice, BackendManifest, BackendRates } from '@freebind/core';
 import { type Conversation, converse } from './conversation.ts';
 import type { Contender } from './harness.ts';
-import type { Size, Task } from './task.ts';
+import type { Peer, Size, Task } from './task.ts';
 
 /** A backend or a peer with one task ready to run, in a process of its own. */
 export interface OpenedContender extends Contender {
@@ -13,6 +13,8 @@ export interface OpenedContender extends Contender {
   readonly inputsMiB: number;
   /** What the last run gave to be compared with others. */
   readonly check: () => number | undefined;
+  /** How busy it kept the cores, of each run so far; none for a peer. */
+  readonly busy: readonly number[];
   peakMiB(): Promise<number>;
   close(): void;
 }
@@ -35,7 +37,7 @@ const here = (file: string): string => fileURLToPath(new URL(file, import.meta.u
 
 /** Starts a backend, measures it roughly and lets it go. @throws with the reason when it does not run here */
 export async function measure(choice: BackendChoice, threads: number): Promise<MeasuredBackend> {
-  const process_ = startBackend(choice, threads);
+  const process_ = startOwn(choice, threads);
   try {
     const { manifest, rates } = await process_.ask({ do: 'measure' });
     return { choice, manifest: manifest as BackendManifest, rates: rates as BackendRates }; // as contender.ts answers
@@ -44,8 +46,9 @@ export async function measure(choice: BackendChoice, threads: number): Promise<M
   }
 }
 
-export function openBackend(choice: BackendChoice, threads: number, job: Job): Promise<OpenedContender> {
-  return open(startBackend(choice, threads), job);
+/** Opens a task on a backend, or, with null, one that needs none. */
+export function openOwn(choice: BackendChoice | null, threads: number, job: Job): Promise<OpenedContender> {
+  return open(startOwn(choice, threads), job);
 }
 
 /**
@@ -54,15 +57,28 @@ export function openBackend(choice: BackendChoice, threads: number, job: Job): P
  */
 const KEEP_MEMORY = { MALLOC_MMAP_THRESHOLD_: String(2 ** 32), MALLOC_TRIM_THRESHOLD_: String(2 ** 33) };
 
+/** What a peer needs: a module of Python, or a package of npm that this repository does not install. */
+const NEEDS: Readonly<Record<Peer, { readonly python: string } | { readonly npm: string }>> = {
+  pytorch: { python: 'torch' },
+  faiss_flat: { python: 'faiss' },
+  preprocess: { python: 'PIL, torchaudio' },
+  transformers_js: { npm: '@huggingface/transformers' },
+};
+
 /** Opens the task's peer, or says why there is none. */
 export async function openPeer(threads: number, job: Job): Promise<OpenedContender | string> {
   const { peer } = job.task;
   if (peer === undefined) return 'none';
-  const module = { pytorch: 'torch', faiss_flat: 'faiss' }[peer];
+  const needs = NEEDS[peer];
+  if ('npm' in needs) {
+    if (!isInstalled(needs.npm)) return `none (npm install --no-save ${needs.npm} brings it)`;
+    const args = ['--import', 'jiti/register', here(`peers/${peer}.ts`)];
+    return open(converse(process.execPath, args, process.env), job);
+  }
   const python = ['python3', '/usr/bin/python3'].find(
-    (command) => spawnSync(command, ['-c', `import ${module}`], { stdio: 'ignore' }).status === 0,
+    (command) => spawnSync(command, ['-c', `import ${needs.python}`], { stdio: 'ignore' }).status === 0,
   );
-  if (python === undefined) return `none (no python3 with ${module} was found)`;
+  if (python === undefined) return `none (no python3 with ${needs.python} was found)`;
   const env = {
     ...process.env,
     OMP_NUM_THREADS: String(threads),
@@ -72,7 +88,16 @@ export async function openPeer(threads: number, job: Job): Promise<OpenedContend
   return open(converse(python, ['-u', here(`peers/${peer}.py`), String(threads)], env), job);
 }
 
-function startBackend(choice: BackendChoice, threads: number): Conversation {
+function isInstalled(name: string): boolean {
+  try {
+    import.meta.resolve(name);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function startOwn(choice: BackendChoice | null, threads: number): Conversation {
   const args = ['--import', 'jiti/register', here('contender.ts'), JSON.stringify(choice), String(threads)];
   return converse(process.execPath, args, process.env);
 }
@@ -81,13 +106,16 @@ async function open(conversation: Conversation, { task, size, files }: Job): Pro
   try {
     const { name, mib } = await conversation.ask({ do: 'open', task: task.name, size, files });
     let check: number | undefined;
+    const busy: number[] = [];
     return {
       name: String(name),
       inputsMiB: Number(mib),
       check: () => check,
+      busy,
       run: async () => {
         const answer = await conversation.ask({ do: 'run' });
         check = typeof answer['check'] === 'number' ? answer['check'] : undefined;
+        if (typeof answer['busy'] === 'number') busy.push(answer['busy']);
         return Number(answer['ms']);
       },
       peakMiB: async () => Number((await conversation.ask({ do: 'peak' }))['mib']),

@@ -1,4 +1,4 @@
-/** One line of a bench: a task done by one backend, and by a peer where one is installed. */
+/** One line of a bench: a task done by one backend, or by freebind without one, and by a peer where one is installed. */
 export interface Row {
   /** In words, with its size. */
   readonly task: string;
@@ -7,7 +7,12 @@ export interface Row {
   /** What it is compared with, or why there is no comparison. */
   readonly peer: string;
   readonly medianMs: number;
-  readonly gflops: number;
+  /** Null for a task that is counted in items. */
+  readonly gflops: number | null;
+  /** Items a second, of a task that is counted in them. */
+  readonly itemsPerSecond?: number;
+  /** Processor time of its process over the time that all cores had: 1 when none of them ever waited. */
+  readonly busy?: number;
   /** Its time over the peer's in the same round, the median of all rounds; null without a peer. */
   readonly ratio: number | null;
   /** Between the quartiles of its times, over their median. */

@@ -1,7 +1,7 @@
 import * as Plot from '@observablehq/plot';
 import { axis, figure, type Html, html, renderPage } from '@freebind/report';
 import type { RecordedRow, Results } from './results.ts';
-import { digits, formatMs } from './table.ts';
+import { digits, formatMs, formatRate } from './table.ts';
 
 /** The figures of one machine as a page of their own: shares and ratios as plots, all rows as a table. */
 export function renderResults({ machine, rows }: Results): string {
@@ -61,7 +61,7 @@ function bars(
 }
 
 function table(rows: readonly RecordedRow[]): Html {
-  const heads = ['task', 'backend', 'time', 'GFLOP/s', 'share', 'memory', 'peer', 'ratio', 'recorded'];
+  const heads = ['task', 'backend', 'time', 'rate', 'share', 'busy', 'memory', 'peer', 'ratio', 'recorded'];
   return html`<table>
     <thead>
       <tr>
@@ -89,8 +89,9 @@ function cells(row: RecordedRow): readonly string[] {
     row.task,
     row.backend,
     `${formatMs(row.medianMs)} ± ${(50 * row.spread).toFixed(0)} %`,
-    digits(row.gflops),
+    formatRate(row),
     row.share === null ? '–' : `${(100 * row.share).toFixed(0)} %`,
+    row.busy === undefined ? '–' : `${(100 * row.busy).toFixed(0)} %`,
     `${row.peakMiB.toFixed(0)} MiB`,
     row.peerMedianMs === null ? row.peer : `${row.peer}: ${formatMs(row.peerMedianMs)}`,
     row.ratio === null ? '–' : row.ratio.toFixed(2),

@@ -1,7 +1,7 @@
 import { type Backend, freebind, isFreebindError } from '@freebind/core';
 import { OWN_BACKENDS } from '@freebind/core/config';
 import type { RecordedRow, Results } from './results.ts';
-import { digits, formatMs, markdownTable } from './table.ts';
+import { formatMs, formatRate, markdownTable } from './table.ts';
 
 /** Puts `content` between a text's two marks of this name. @throws when it has none */
 export function rewritePart(text: string, name: string, content: string): string {
@@ -73,14 +73,14 @@ export function performanceTable(results: readonly Results[]): string {
     .join('\n\n');
 }
 
-const HEADS = ['task', 'backend', 'time', 'GFLOP/s', 'of matrix rate', 'memory', 'peer', 'ratio'];
+const HEADS = ['task', 'backend', 'time', 'rate', 'of matrix rate', 'memory', 'peer', 'ratio'];
 
 function cellsOf(row: RecordedRow): string[] {
   return [
     row.task,
     row.backend,
     formatMs(row.medianMs),
-    digits(row.gflops),
+    formatRate(row),
     row.share === null ? '–' : `${(100 * row.share).toFixed(0)} %`,
     `${row.peakMiB.toFixed(0)} MiB`,
     row.peerMedianMs === null ? '–' : `${row.peer}: ${formatMs(row.peerMedianMs)}`,

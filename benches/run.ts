@@ -10,17 +10,18 @@ import type { Row } from './harness.ts';
 import { renderResults } from './page.ts';
 import { earlier, pagePath, readResults, record, thisMachine } from './results.ts';
 import { formatRows } from './table.ts';
+import { countsItems } from './task.ts';
 import { TASKS } from './tasks/index.ts';
 
 const USAGE = `usage: npm run bench -- [TASK …] [options]
-  TASK             ${TASKS.map(({ name }) => name).join(', ')} (default: all)
+  TASK             ${TASKS.map(({ name }) => name).join(', ')}, or what stands before a slash (default: all)
   --backend NAME   onnx, a package, or ["package", { options }]; may be given several times (default: all that run here)
   --json           one object a row
   --record         keep the rows in benches/results, with a page of plots
   --smallest       the smallest size of every task, to see that the harness works
   --rounds N       most timed rounds (default 9)
   --seconds N      for a group's rounds, where three fit into it (default 120)
-  --threads N      (default: all cores)
+  --threads N      of a backend, or workers that prepare (default: all cores)
   --software       without a GPU, run backend-webgpu on a device in software, at its smallest sizes`;
 
 const note = (text: string): void => void process.stderr.write(`${text}\n`);
@@ -39,7 +40,9 @@ const { values, positionals } = parseArgs({
     help: { type: 'boolean', default: false },
   },
 });
-const unknown = positionals.find((name) => !TASKS.some((task) => task.name === name));
+/** `preprocess` stands for all whose names begin with `preprocess/`. */
+const isNamed = (task: string, name: string): boolean => task === name || task.startsWith(`${name}/`);
+const unknown = positionals.find((name) => !TASKS.some((task) => isNamed(task.name, name)));
 if (unknown !== undefined || values.help) {
   note(unknown === undefined ? USAGE : `There is no task "${unknown}".\n${USAGE}`);
   process.exitCode = values.help ? 0 : 2;
@@ -58,9 +61,10 @@ async function run(): Promise<void> {
     note,
   };
   if (values.software) await useSoftwareDevice(); // named in the environment that contenders start with
-  const backends = await chosenBackends(options.threads);
+  const tasks = TASKS.filter(({ name }) => positionals.length === 0 || positionals.some((one) => isNamed(name, one)));
+  const backends = tasks.every((task) => countsItems(task)) ? [] : await chosenBackends(options.threads);
   const rows: Row[] = [];
-  for (const task of TASKS.filter(({ name }) => positionals.length === 0 || positionals.includes(name))) {
+  for (const task of tasks) {
     note(`${task.name} …`);
     for await (const row of bench(task, backends, options)) {
       rows.push(row);

@@ -6,8 +6,9 @@ const COLUMNS: readonly (readonly [head: string, cell: (row: Row) => string])[] 
   ['backend', ({ backend }) => backend],
   ['time', ({ medianMs }) => formatMs(medianMs)],
   ['±', ({ spread }) => `${(50 * spread).toFixed(0)} %`],
-  ['GFLOP/s', (row) => digits(row.gflops)],
+  ['rate', formatRate],
   ['of matrix rate', ({ share }) => (share === null ? '–' : `${(100 * share).toFixed(0)} %`)],
+  ['busy', ({ busy }) => (busy === undefined ? '–' : `${(100 * busy).toFixed(0)} %`)],
   ['memory', ({ peakMiB }) => `${peakMiB.toFixed(0)} MiB`],
   ['peer', ({ peer, peerMedianMs }) => (peerMedianMs === null ? peer : `${peer}: ${formatMs(peerMedianMs)}`)],
   ['ratio', ({ ratio }) => (ratio === null ? '–' : ratio.toFixed(2))],
@@ -44,6 +45,12 @@ export function markdownTable(lines: readonly (readonly string[])[]): string {
 /** `840 ms`, `12.4 s`. */
 export function formatMs(ms: number): string {
   return ms < 1000 ? `${digits(ms)} ms` : `${digits(ms / 1000)} s`;
+}
+
+/** `105 GFLOP/s`, or `431 items/s` where a task counts them. */
+export function formatRate({ gflops, itemsPerSecond }: Pick<Row, 'gflops' | 'itemsPerSecond'>): string {
+  if (itemsPerSecond !== undefined) return `${digits(itemsPerSecond)} items/s`;
+  return gflops === null ? '–' : `${digits(gflops)} GFLOP/s`;
 }
 
 /** Three digits, and no more behind the point than it takes. */

@@ -44,7 +44,7 @@ test('a recorded figure stands in the table with its machine, its peer and its s
     row.task,
     row.backend,
     '1.19 s',
-    '105',
+    '105 GFLOP/s',
     '80 %',
     '412 MiB',
     'PyTorch 1.13, 2 threads: 1.74 s',

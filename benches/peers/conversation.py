@@ -1,6 +1,8 @@
 """One line of JSON in, one out, as conversation.ts has it on the other side."""
 
 import json
+import multiprocessing
+import re
 import resource
 import sys
 import time
@@ -31,4 +33,15 @@ def serve(name, tasks, wait=lambda: None):
 
 
 def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """Of this process and of its workers; pages that they share are counted in each."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 + sum(
+        peak_of(child.pid) for child in multiprocessing.active_children()
+    )
+
+
+def peak_of(pid):
+    try:
+        with open(f"/proc/{pid}/status") as status:
+            return int(re.search(r"VmHWM:\s+(\d+) kB", status.read())[1]) / 1024
+    except OSError:  # not Linux
+        return 0

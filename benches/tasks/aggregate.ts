@@ -1,9 +1,9 @@
 import { tableOf } from '@freebind/core';
-import type { Task } from '../task.ts';
+import type { BackendTask } from '../task.ts';
 import { unitRowsOf } from './inputs.ts';
 
 /** Pseudo-pair aggregation at FreeBind's temperature: attention with a table as keys and values. */
-export const aggregate: Task<{ queries: number; bank: number; width: number }> = {
+export const aggregate: BackendTask<{ queries: number; bank: number; width: number }> = {
   name: 'aggregate',
   sizes: [
     { queries: 4096, bank: 100_000, width: 1024 },

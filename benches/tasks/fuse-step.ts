@@ -1,11 +1,11 @@
 import { adapter, initialise, type Network, random, type Table, tableOf } from '@freebind/core';
-import type { Task } from '../task.ts';
+import type { BackendTask } from '../task.ts';
 import { draw, unitRowsOf } from './inputs.ts';
 
 const EXPANSION = 4;
 
 /** FuseMix's training step: two adapters, mixup, learned temperature, AdamW. The first size is the published one. */
-export const fuseStep: Task<{ batch: number; image: number; text: number; output: number; blocks: number }> = {
+export const fuseStep: BackendTask<{ batch: number; image: number; text: number; output: number; blocks: number }> = {
   name: 'fuse-step',
   sizes: [
     { batch: 8192, image: 1536, text: 1024, output: 512, blocks: 4 },

@@ -2,6 +2,7 @@ import type { Task } from '../task.ts';
 import { aggregate } from './aggregate.ts';
 import { fuseStep } from './fuse-step.ts';
 import { matrix } from './matrix.ts';
+import { clapAudio, clapText, imagebindAudio, imagebindText, images, largeImages } from './preprocess.ts';
 import { project, projectApart } from './project.ts';
 import { topK } from './top-k.ts';
 import { trainStep } from './train-step.ts';
@@ -17,6 +18,12 @@ export const TASKS = [
   topK,
   tune,
   matrix,
+  images,
+  largeImages,
+  imagebindAudio,
+  clapAudio,
+  imagebindText,
+  clapText,
 ] as unknown as readonly Task[];
 
 export function taskOf(name: string): Task {

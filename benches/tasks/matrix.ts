@@ -1,7 +1,7 @@
 import type { Backend } from '@freebind/core';
 import onnxProto from 'onnx-proto';
 import * as ort from 'onnxruntime-node';
-import type { Task, Work } from '../task.ts';
+import type { BackendTask, Work } from '../task.ts';
 import { unitRowsOf } from './inputs.ts';
 import { tableOf } from '@freebind/core';
 
@@ -9,7 +9,7 @@ import { tableOf } from '@freebind/core';
  * One product of two square matrices: what the device can do when nothing else is to be done. On onnxruntime a graph of this one
  * node; elsewhere scores, through the backend's own interface, so that handing over rows and result counts.
  */
-export const matrix: Task<{ side: number }> = {
+export const matrix: BackendTask<{ side: number }> = {
   name: 'matrix',
   sizes: [4096, 2048, 1024, 512].map((side) => ({ side })),
   peer: 'pytorch',

@@ -1,5 +1,5 @@
 import { initialise, normalMatrix, projector, type ProjectorRunner, random } from '@freebind/core';
-import type { Task } from '../task.ts';
+import type { BackendTask } from '../task.ts';
 
 interface Shape extends Readonly<Record<string, number>> {
   readonly rows: number;
@@ -18,7 +18,7 @@ const SIZES: readonly Shape[] = [8192, 512, 64].map((rows) => ({
 }));
 
 /** A projection through a mixture of heads, in one pass as a bond does it, or in as many passes as there are heads. */
-function projection(name: string, passes: string, apart: boolean): Task<Shape> {
+function projection(name: string, passes: string, apart: boolean): BackendTask<Shape> {
   return {
     name,
     sizes: SIZES,

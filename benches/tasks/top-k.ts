@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { openNpy, writeNpy } from '@freebind/core/files';
-import type { Task } from '../task.ts';
+import type { BackendTask } from '../task.ts';
 import { unitRowsOf } from './inputs.ts';
 
 const PIECE = 4096; // rows
 
 /** Exact nearest rows out of a table of float16 rows on disk, which the peer reads from the same file. */
-export const topK: Task<{ queries: number; rows: number; width: number; k: number }> = {
+export const topK: BackendTask<{ queries: number; rows: number; width: number; k: number }> = {
   name: 'top-k',
   sizes: [
     { queries: 256, rows: 1_000_000, width: 1024, k: 100 },

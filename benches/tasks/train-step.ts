@@ -1,9 +1,9 @@
 import { initialise, projector, random, stepOperations, tableOf } from '@freebind/core';
-import type { Task } from '../task.ts';
+import type { BackendTask } from '../task.ts';
 import { draw, unitRowsOf } from './inputs.ts';
 
 /** FreeBind's training step, gather to Adam: one projector, one frozen table. */
-export const trainStep: Task<{ batch: number; input: number; hidden: number; output: number }> = {
+export const trainStep: BackendTask<{ batch: number; input: number; hidden: number; output: number }> = {
   name: 'train-step',
   sizes: [
     { batch: 4096, input: 1024, hidden: 2048, output: 768 },

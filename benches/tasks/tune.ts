@@ -9,7 +9,7 @@ import {
   tableOf,
   tuneRecipe,
 } from '@freebind/core';
-import type { Task } from '../task.ts';
+import type { BackendTask } from '../task.ts';
 import { unitRowsOf } from './inputs.ts';
 
 const MODALITIES: Readonly<Record<string, readonly string[]>> = {
@@ -18,7 +18,7 @@ const MODALITIES: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Tuning `u + c(at)`: the surface of its two factors over all six directions, and what climbing from its best point adds. */
-export const tune: Task<{ items: number; width: number; steps: number }> = {
+export const tune: BackendTask<{ items: number; width: number; steps: number }> = {
   name: 'tune',
   sizes: [
     { items: 1000, width: 128, steps: 21 },
