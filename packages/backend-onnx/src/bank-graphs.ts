@@ -1,17 +1,23 @@
 import { Graph } from './graph.ts';
 import { normaliseRows } from './layers.ts';
 
-/** `queries` [q, d], `keys` [m, d] → `scores` [q, m], and with `ranked`, their `k` highest, best first: `scores` and `indices` [q, k]. */
-export function scoreGraph(ranked: boolean): Uint8Array {
+/** `queries` [q, d], `keys` [m, d] → `scores` [q, m]. */
+export function scoreGraph(): Uint8Array {
   const graph = new Graph();
-  const scores = graph.gemm(graph.input('queries', ['q', 'd']), graph.input('keys', ['m', 'd']), { transB: true });
-  if (!ranked) graph.output('scores', scores);
-  else {
-    // Of equal scores ONNX puts the lower index first.
-    const [values, indices] = graph.topK(scores, graph.input('k', [1], 'int64'));
-    graph.output('scores', values);
-    graph.output('indices', graph.toInt32(indices));
-  }
+  const [queries, keys] = [graph.input('queries', ['q', 'd']), graph.input('keys', ['m', 'd'])];
+  graph.output('scores', graph.gemm(queries, keys, { transB: true }));
+  return graph.encode();
+}
+
+/**
+ * `queries` [q, d], `keys` [m, d] → `scores` [m, q], a key a row: of the two factors GEMM copies the second into panels, and of
+ * a ranking the queries are the fewer. `halves`: keys are float16 and widened here, at a byte a cycle and less.
+ */
+export function rankingGraph(halves: boolean): Uint8Array {
+  const graph = new Graph();
+  const queries = graph.input('queries', ['q', 'd']);
+  const keys = graph.input('keys', ['m', 'd'], halves ? 'float16' : 'float32');
+  graph.output('scores', graph.gemm(halves ? graph.toFloat32(keys) : keys, queries, { transB: true }));
   return graph.encode();
 }
 

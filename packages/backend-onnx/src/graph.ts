@@ -16,9 +16,10 @@ const { DataType } = TensorProto;
 const { AttributeType } = AttributeProto;
 
 /** Element types of graph inputs and constants. */
-export type ElementType = 'float32' | 'int32' | 'int64' | 'bool';
+export type ElementType = 'float32' | 'float16' | 'int32' | 'int64' | 'bool';
 const elementTypes = {
   float32: DataType.FLOAT,
+  float16: DataType.FLOAT16,
   int32: DataType.INT32,
   int64: DataType.INT64,
   bool: DataType.BOOL,
@@ -145,15 +146,6 @@ export class Graph {
   /** The sum of all elements, of shape []. */
   total = (x: Value): Value => this.apply('ReduceSum', [x], [], { keepdims: 0 });
 
-  /** The `k` (int64, [1]) highest of each row, best first, and where they stood. */
-  topK(x: Value, k: Value): readonly [Value, Value] {
-    const shape = [x.shape[0] ?? 0, 'k'];
-    const values = this.apply('TopK', [x, k], shape, { axis: 1, largest: 1, sorted: 1 });
-    const indices = { name: `${values.name}.indices`, shape };
-    this.#nodes.at(-1)?.output?.push(indices.name);
-    return [values, indices];
-  }
-
   /**
    * Runs `body` `count` times. It gets the number of the run (int64, []) and what the run before left of `carried`, may read
    * any value of this graph, and gives what it leaves and what is collected: the results are the last of the first, and the
@@ -198,7 +190,7 @@ export class Graph {
     return this.apply('Slice', [x, start, end, this.constant([1], BigInt64Array.of(0n))], [count, x.shape[1] ?? 0]);
   }
 
-  toInt32 = (x: Value): Value => this.apply('Cast', [x], x.shape, { to: DataType.INT32 });
+  toFloat32 = (x: Value): Value => this.apply('Cast', [x], x.shape, { to: DataType.FLOAT });
 
   reshape(x: Value, shape: readonly number[]): Value {
     if (x.shape.join() === shape.join()) return x;

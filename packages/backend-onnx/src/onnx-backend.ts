@@ -13,7 +13,7 @@ import {
   type Trainer,
   type TrainerOptions,
 } from '@freebind/core';
-import { aggregateGraph, combineGraph, scoreGraph } from './bank-graphs.ts';
+import { aggregateGraph, combineGraph, rankingGraph, scoreGraph } from './bank-graphs.ts';
 import { OnnxBankRunner } from './bank-runner.ts';
 import { Lifetime } from './lifetime.ts';
 import { packNumber, packRows, unpackRows } from './packing.ts';
@@ -28,13 +28,15 @@ const COMBINE_NUMBERS = 2 ** 21;
 /** freebind's arithmetic on onnxruntime: what runs together is one graph, and all graphs run in one worker thread. */
 export class OnnxBackend implements Backend {
   readonly manifest: BackendManifest;
+  readonly #device: Placement['device'];
   readonly #sessions: Sessions;
   readonly #lifetime = new Lifetime('backend');
   /** Graphs that do not depend on what a runner was opened with. */
   readonly #graphs = new Map<string, Promise<Session>>();
 
-  private constructor(manifest: BackendManifest, sessions: Sessions) {
-    this.manifest = manifest;
+  private constructor(placement: Placement, sessions: Sessions) {
+    this.manifest = manifestOf(placement);
+    this.#device = placement.device;
     this.#sessions = sessions;
   }
 
@@ -49,7 +51,7 @@ export class OnnxBackend implements Backend {
       await sessions.close();
       throw unavailable(chosen.device, cause);
     }
-    return new OnnxBackend(manifestOf(chosen), sessions);
+    return new OnnxBackend(chosen, sessions);
   }
 
   async openProjector(mixture: readonly Network[]): Promise<ProjectorRunner> {
@@ -60,13 +62,15 @@ export class OnnxBackend implements Backend {
   async openBank(bank: { readonly keys: Table; readonly values?: Table }): Promise<BankRunner> {
     this.#lifetime.check();
     const graphs = {
-      scores: () => scoreGraph(false),
-      ranking: () => scoreGraph(true),
+      scores: () => scoreGraph(),
+      ranking: () => rankingGraph(false),
+      'ranking of halves': () => rankingGraph(true),
       'aggregate keys': () => aggregateGraph(false),
       'aggregate values': () => aggregateGraph(true),
     };
     return new OnnxBankRunner(
-      bank,
+      // A GPU may lack half floats.
+      { ...bank, halves: this.#device === 'cpu' },
       (name) => this.#open(name, graphs[name]),
       (tensors) => this.#sessions.keep(tensors),
       new Lifetime('bank', this.#lifetime),

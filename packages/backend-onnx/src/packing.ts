@@ -1,5 +1,4 @@
 import { type Matrix, matrix, type Reals } from '@freebind/core';
-import type { Numbers } from './graph.ts';
 import type { Packed } from './session-protocol.ts';
 import type { Stored } from './widths.ts';
 
@@ -12,7 +11,7 @@ export function packRows(
   starts: readonly number[] = [0],
   count = rows.rows,
   width = rows.cols,
-  spent?: Numbers,
+  spent?: Packed['data'],
 ): Packed & { readonly data: Float32Array } {
   const size = starts.length * count * width;
   const data = spent instanceof Float32Array && spent.length === size ? spent : new Float32Array(size);
@@ -42,7 +41,11 @@ export function unpackRows(
 }
 
 /** An array of the state as a graph keeps it. Without `data`, zeros. */
-export function packArray(data: Reals | undefined, shape: readonly number[], { dims, transposed }: Stored): Packed {
+export function packArray(
+  data: Reals | undefined,
+  shape: readonly number[],
+  { dims, transposed }: Stored,
+): Packed & { readonly data: Float32Array } {
   const [cols = 1, width = 1] = [shape.at(-1), dims.at(-1)];
   const out = new Float32Array(dims.reduce((a, b) => a * b, 1));
   if (data !== undefined && transposed) eachOf(data.length, cols, width, (i, j) => (out[j] = data[i] ?? 0));

@@ -13,9 +13,10 @@ export type Placement = Required<OnnxOptions>;
 
 /** What a graph takes or gives, as it crosses between threads. */
 export interface Packed {
-  readonly type: 'float32' | 'int32' | 'int64';
+  /** Half floats are the bits in a Uint16Array. */
+  readonly type: 'float32' | 'float16' | 'int32' | 'int64';
   readonly dims: readonly number[];
-  readonly data: Numbers;
+  readonly data: Numbers | Uint16Array;
 }
 export type PackedByName = Readonly<Record<string, Packed>>;
 

@@ -23,7 +23,7 @@ const unpack = (packed) =>
 /** @param {Tensors} tensors @returns {PackedByName} */
 const pack = (tensors) =>
   Object.fromEntries(
-    // Graphs of freebind give and take the three types of Packed only.
+    // Graphs of freebind give and take the types of Packed only.
     Object.entries(tensors).map(([name, { type, dims, data }]) => [name, /** @type {any} */ ({ type, dims, data })]),
   );
 

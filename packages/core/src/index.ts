@@ -102,7 +102,7 @@ export { type Factors, type Recipe, recipe, type Step } from './recipe.ts';
 export { formatRecipe, formatStep, spaceIdOf } from './recipe-text.ts';
 export type { EachEmbedding, Embeddings, Modality, ModalityInputs, Space, SpaceManifest, SpaceRows } from './space.ts';
 export type { Store } from './store.ts';
-export { selectRows, stackTables, type Table, tableOf } from './table.ts';
+export { selectRows, stackTables, type StoredRows, type Table, tableOf } from './table.ts';
 export { BACKEND, BOND, PLUGIN, SPACE, STORE } from './tokens.ts';
 export { checkStep, checkTrainer, type NetworkRun, networkRuns, stateTensors } from './trainer-options.ts';
 export { type Goal, readGoal } from './tuning/goal.ts';

@@ -1,4 +1,5 @@
 import { FreebindError } from './errors.ts';
+import type { NumberFormat } from './files/number-format.ts';
 import { gatherRows, type Matrix, sliceRows } from './matrix.ts';
 
 /**
@@ -14,6 +15,15 @@ export interface Table {
   read(start: number, end: number): Promise<Matrix>;
   /** The rows named by `indices`, in that order; a row may be named more than once. */
   gather(indices: ArrayLike<number>): Promise<Matrix>;
+  /** The same rows as they lie in a file, where they do; a table made of another's changed numbers has none. */
+  readonly stored?: StoredRows;
+}
+
+/** Rows as they lie in a file, for a reader that widens numbers itself and has memory to read into. */
+export interface StoredRows {
+  readonly format: NumberFormat;
+  /** Fills `bytes`, as long as those rows, with rows `start` to `end` (exclusive). */
+  readInto(start: number, end: number, bytes: Uint8Array): Promise<void>;
 }
 
 /** A matrix as a table. Reads are views of the matrix, not copies. */

@@ -331,3 +331,17 @@ for i in range(12):
     });
   },
 );
+
+test('gives rows as they are stored, into memory of exactly their size', async () => {
+  const path = join(dir, 'stored.npy');
+  await writeNpy(path, matrix(3, 2, Float32Array.of(1, 2, 3, 4, 5, 6)), { dtype: 'f2' });
+  const table = await openNpy(path);
+  const halves = new Uint16Array(4);
+  await table.stored?.readInto(1, 3, new Uint8Array(halves.buffer));
+  expect(table.stored?.format).toBe('F16');
+  expect([...decodeF16(halves)]).toEqual([3, 4, 5, 6]);
+  await expect(table.stored?.readInto(1, 3, new Uint8Array(4))).rejects.toMatchObject({
+    code: 'FREEBIND_SHAPE_MISMATCH',
+  });
+  await table.close();
+});

@@ -39,13 +39,16 @@ export function tableOfRegion({ file, offset, rows, cols, format, source }: RowR
   }
   const stride = cols * NUMBER_BYTES[format];
 
-  const read = async (start: number, end: number): Promise<Matrix> => {
+  const checkRange = (start: number, end: number): void => {
     if (!(Number.isInteger(start) && Number.isInteger(end) && 0 <= start && start <= end && end <= rows)) {
       throw new FreebindError(
         'FREEBIND_SHAPE_MISMATCH',
         `Rows ${start} to ${end} were asked for, but ${source} has ${rows} rows.`,
       );
     }
+  };
+  const read = async (start: number, end: number): Promise<Matrix> => {
+    checkRange(start, end);
     const bytes = await file.read(offset + start * stride, (end - start) * stride);
     return { rows: end - start, cols, data: decodeReals(format, bytes) };
   };
@@ -90,7 +93,17 @@ export function tableOfRegion({ file, offset, rows, cols, format, source }: RowR
     return { rows: indices.length, cols, data: decodeReals(format, bytes.buffer) };
   };
 
-  return { rows, cols, source, read, gather };
+  const readInto = async (start: number, end: number, bytes: Uint8Array): Promise<void> => {
+    checkRange(start, end);
+    if (bytes.length !== (end - start) * stride) {
+      throw new FreebindError(
+        'FREEBIND_SHAPE_MISMATCH',
+        `Rows ${start} to ${end} of ${source} have ${(end - start) * stride} bytes, but memory of ${bytes.length} was given for them.`,
+      );
+    }
+    await file.readInto(bytes, offset + start * stride);
+  };
+  return { rows, cols, source, read, gather, stored: { format, readInto } };
 }
 
 /** A row that is wanted, and where in the result. */
