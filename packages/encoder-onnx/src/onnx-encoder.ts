@@ -98,9 +98,13 @@ export class OnnxEncoder {
     const { output, dimension } = this.contract;
     const rows = await thread.call('run', [feeds, output], { signal }).catch((cause: unknown) => {
       if (isFreebindError(cause) || this.#closed) throw isFreebindError(cause) ? cause : closed();
+      const message = messageOf(cause);
+      const what = NO_MEMORY.test(message)
+        ? `There is not enough memory to run an encoder on ${rowsOf(feeds)} rows`
+        : 'onnxruntime failed to run an encoder';
       throw new FreebindError(
         'FREEBIND_BACKEND_FAILED',
-        `onnxruntime failed to run an encoder: ${messageOf(cause)}. Try a smaller \`batch\`, or device "cpu".`,
+        `${what}: ${message}. Try a smaller \`batch\`, or device "cpu".`,
         { cause },
       );
     });
@@ -164,6 +168,9 @@ export class OnnxEncoder {
   }
 }
 
+/** How onnxruntime says that there is not enough memory. */
+const NO_MEMORY = /bad[_ ]alloc|out of memory|Failed to allocate|Cannot allocate/i;
+
 /** onnxruntime tells apart only in words why a graph does not load. */
 function loadError(path: string, size: number, cause: unknown): FreebindError {
   const message = messageOf(cause);
@@ -177,7 +184,7 @@ function loadError(path: string, size: number, cause: unknown): FreebindError {
       { cause },
     );
   }
-  if (/bad[_ ]alloc|out of memory|Failed to allocate|Cannot allocate/i.test(message)) {
+  if (NO_MEMORY.test(message)) {
     return new FreebindError(
       'FREEBIND_BACKEND_FAILED',
       `There is not enough memory to load ${path} (${size} bytes). Close other spaces (\`drop\`), or take a smaller model.`,

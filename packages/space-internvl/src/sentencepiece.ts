@@ -45,10 +45,10 @@ export class SentencePiece {
     if (text === '') return [];
     const symbols = Array.from(` ${text.toWellFormed()}`.replaceAll(' ', '▁'));
     this.#join(symbols);
-    return symbols.flatMap((symbol) => this.#idsOf(symbol));
+    return symbols.flatMap((symbol) => (symbol === '' ? [] : this.#idsOf(symbol)));
   }
 
-  /** Joins neighbours in place, the best score first and the leftmost of equals. A heap holds the pairs there are. */
+  /** Joins neighbours in place, the best score first and the leftmost of equals, and leaves the right one empty. A heap holds the pairs there are. */
   #join(symbols: string[]): void {
     const next = Int32Array.from({ length: symbols.length }, (_, i) => i + 1);
     const before = Int32Array.from({ length: symbols.length }, (_, i) => i - 1);
@@ -74,8 +74,6 @@ export class SentencePiece {
       offer(before[left] ?? -1);
       offer(left);
     }
-    const left = symbols.filter((symbol) => symbol !== '');
-    symbols.splice(0, symbols.length, ...left);
   }
 
   #idsOf(symbol: string): readonly number[] {

@@ -1,0 +1,124 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { FreebindError } from '@freebind/core';
+import { parseModelManifest } from '@freebind/models';
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import { encoderModel, EncoderSpace, OnnxEncoder } from '../src/index.ts';
+import { TINY, writeTinyGraph } from './tiny-graph.ts';
+
+const dir = mkdtempSync(join(tmpdir(), 'freebind-space-'));
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+const graph = writeTinyGraph(dir, 'text.onnx');
+
+const encoder = (path: string) => new OnnxEncoder({ path: async () => path, contract: TINY, threads: 1 });
+
+/** Texts as four numbers. The picture's graph is a file that is not there. */
+function space(batch = 16): EncoderSpace {
+  const made = new EncoderSpace(
+    { id: 'tiny', dimension: 3, modalities: ['text', 'image'], source: { paper: 'x', checkpoint: 'x', license: 'x' } },
+    {
+      text: {
+        encoder: encoder(graph),
+        prepare: (text) => {
+          if (text === 'refused') throw new FreebindError('FREEBIND_ARGUMENT_INVALID', 'It says that it is refused.');
+          if (text === 'crash') throw new TypeError('x is not a function');
+          const data = Float32Array.from({ length: 4 }, (_, i) => (text === 'nothing' ? 0 : text.length + i));
+          return { x: { type: 'float32', dims: [1, 4], data: text === 'NaN' ? data.fill(Number.NaN) : data } };
+        },
+      },
+      image: { encoder: encoder(join(dir, 'none.onnx')), prepare: () => ({}) },
+    },
+    { batch },
+  );
+  onTestFinished(() => made.close());
+  return made;
+}
+
+describe('a modality', () => {
+  test("is loaded on first use and alone: embedding text never asks for the picture's graph", async () => {
+    const tiny = space();
+    expect(tiny.loaded).toEqual([]);
+    await tiny.embed('text', ['a']);
+    expect(tiny.loaded).toEqual(['text']);
+  });
+
+  test('that is dropped gives its memory back, and is loaded again when it is used', async () => {
+    const tiny = space();
+    const before = await tiny.embed('text', ['a']);
+    await tiny.drop('image');
+    expect(tiny.loaded).toEqual(['text']);
+    for (const what of ['text', undefined] as const) {
+      await tiny.drop(what);
+      expect(tiny.loaded).toEqual([]);
+      expect((await tiny.embed('text', ['a'])).data).toEqual(before.data);
+    }
+  });
+});
+
+describe('an input that cannot be embedded', () => {
+  const inputs = ['a', 'refused', 'bb', 'crash', 'NaN', 'nothing', 'ccc'];
+  const codes = [
+    'FREEBIND_ARGUMENT_INVALID',
+    'FREEBIND_ARGUMENT_INVALID',
+    'FREEBIND_NUMBER_INVALID',
+    'FREEBIND_NUMBER_INVALID',
+  ];
+
+  // One of the batches has no good input.
+  test.each([16, 3, 1])('has an error of its own and the others go on, in batches of %i', async (batch) => {
+    const tiny = space(batch);
+    const all = await tiny.embedEach('text', inputs);
+    expect(all.flatMap(({ error }) => error?.code ?? [])).toEqual(codes);
+    const alone = await tiny.embed('text', ['a', 'bb', 'ccc']);
+    expect(all.flatMap(({ row }) => Array.from(row ?? []))).toEqual(Array.from(alone.data));
+    expect(all.map(({ row }) => row !== undefined)).toEqual([true, false, true, false, false, false, true]);
+  });
+
+  test('stops `embed`, which names its place and its reason', async () => {
+    await expect(space().embed('text', ['a', 'refused', 'bb'])).rejects.toMatchObject({
+      code: 'FREEBIND_ARGUMENT_INVALID',
+      message: 'Input 1 of text: It says that it is refused.',
+    });
+  });
+});
+
+describe('precision', () => {
+  const models = parseModelManifest(
+    {
+      space: 'tiny',
+      variants: {
+        base: {
+          description: 'a test',
+          licence: 'MIT',
+          commercial: true,
+          source: 'nowhere',
+          files: [{ path: 'text.onnx', size: null, sha256: null, url: null }],
+          graphs: { 'text.onnx': TINY },
+        },
+      },
+    },
+    'the test',
+  );
+  const run = async (precision: 'fp32' | 'fp16' | 'q8'): Promise<readonly number[]> => {
+    const encoder = encoderModel(models, 'base', { models: dir, precision, threads: 1 }).encoder('text.onnx');
+    onTestFinished(() => encoder.close());
+    const x = { type: 'float32', dims: [1, 4], data: Float32Array.of(1, 2, 3, 4) } as const;
+    return Array.from((await encoder.run({ x })).data);
+  };
+
+  test('chooses among graphs by the names that exporters give them', async () => {
+    writeTinyGraph(dir, 'text_quantized.onnx', { times: 2 });
+    expect(await run('fp32')).toEqual([30, 60, 90]);
+    expect(await run('q8')).toEqual([60, 120, 180]);
+  });
+
+  test('that is not there is named, and one that nobody has is refused', async () => {
+    await expect(run('fp16')).rejects.toMatchObject({
+      code: 'FREEBIND_FILE_MISSING',
+      message: expect.stringContaining('text_fp16.onnx'),
+    });
+    // As a program without types may ask.
+    await expect(run('int4' as 'q8')).rejects.toMatchObject({ code: 'FREEBIND_ARGUMENT_INVALID' });
+  });
+});
