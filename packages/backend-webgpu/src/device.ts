@@ -1,6 +1,7 @@
 /// <reference types="@webgpu/types" />
 import { FreebindError } from '@freebind/core';
 import { deviceFailed, OutOfMemory, unavailable } from './device-errors.ts';
+import type { Host } from './host.ts';
 import type { Kernel } from './plan.ts';
 import { FOR_READING } from './usage.ts';
 
@@ -36,11 +37,11 @@ export class Device {
   }
 
   /** @throws FREEBIND_DEVICE_UNAVAILABLE */
-  static async open(power: GPUPowerPreference): Promise<Device> {
+  static async open(host: Host, power: GPUPowerPreference): Promise<Device> {
     let gpu: GPU;
     let adapter: GPUAdapter | null;
     try {
-      gpu = await findGpu();
+      gpu = await host.findGpu();
       adapter = await gpu.requestAdapter({ powerPreference: power });
     } catch (cause) {
       throw unavailable(cause);
@@ -164,12 +165,4 @@ export class Device {
     this.#device.destroy();
     delete this.#held.gpu;
   }
-}
-
-/** The browser's, or Dawn's. */
-async function findGpu(): Promise<GPU> {
-  const { navigator } = globalThis as { readonly navigator?: { readonly gpu?: GPU } };
-  if (navigator?.gpu) return navigator.gpu;
-  const { createGpu } = await import('./dawn.ts');
-  return createGpu();
 }

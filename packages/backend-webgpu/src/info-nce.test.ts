@@ -1,6 +1,7 @@
 import { isFreebindError, type Matrix, normaliseRows, normalMatrix, random } from '@freebind/core';
 import { expect, test } from 'vitest';
 import { Device } from './device.ts';
+import { host } from './host-node.ts';
 import { infoNce, STRIP_NUMBERS } from './info-nce.ts';
 import { tileFor } from './kernels/matmul-tiles.ts';
 import { Memory } from './memory.ts';
@@ -74,7 +75,7 @@ function naive(x: Matrix, y: Matrix, temperature: number) {
 }
 
 test('InfoNCE by strips and in one piece give what the formulas give, the strips in less memory', async ({ skip }) => {
-  const device = await Device.open('high-performance').catch((error: unknown) => {
+  const device = await Device.open(host, 'high-performance').catch((error: unknown) => {
     if (process.env['FREEBIND_REQUIRE_DEVICE'] === '1' || !isFreebindError(error, 'FREEBIND_DEVICE_UNAVAILABLE'))
       throw error;
     return error.message;

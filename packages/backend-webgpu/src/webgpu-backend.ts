@@ -1,3 +1,4 @@
+import { host } from '#host';
 import type {
   Backend,
   BackendManifest,
@@ -13,6 +14,7 @@ import { WebgpuBankRunner } from './bank-runner.ts';
 import { combine, type Part } from './combine.ts';
 import { type Allocated, Device } from './device.ts';
 import type { Engine } from './engine.ts';
+import type { Host } from './host.ts';
 import { type ProductShape, tileFor } from './kernels/matmul-tiles.ts';
 import { Lifetime } from './lifetime.ts';
 import { checkOptions, type WebgpuOptions } from './options.ts';
@@ -43,9 +45,9 @@ export class WebgpuBackend implements Backend {
   }
 
   /** @throws FREEBIND_ARGUMENT_INVALID, and FREEBIND_DEVICE_UNAVAILABLE when no adapter is found */
-  static async start(options: WebgpuOptions = {}): Promise<WebgpuBackend> {
+  static async start(options: WebgpuOptions = {}, on: Host = host): Promise<WebgpuBackend> {
     const { power, residentMiB } = checkOptions(options);
-    const device = await Device.open(power);
+    const device = await Device.open(on, power);
     const tiles = { choose: async (shape: ProductShape) => tileFor(shape, device.software) };
     return new WebgpuBackend({ device, tiles, residentBytes: residentMiB * 2 ** 20 });
   }

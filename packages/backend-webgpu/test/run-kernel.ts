@@ -1,6 +1,7 @@
 import { isFreebindError, normalMatrix, random } from '@freebind/core';
 import { afterAll, expect, type TestContext } from 'vitest';
 import { Device } from '../src/device.ts';
+import { host } from '../src/host-node.ts';
 import { type MatmulTile, TILES } from '../src/kernels/matmul-tiles.ts';
 import { Memory, write } from '../src/memory.ts';
 import { Plan, submitAndRead } from '../src/plan.ts';
@@ -90,7 +91,7 @@ export function expectWithin(
 
 async function openDevice(): Promise<Device | string> {
   try {
-    return await Device.open('high-performance');
+    return await Device.open(host, 'high-performance');
   } catch (error) {
     if (process.env['FREEBIND_REQUIRE_DEVICE'] === '1' || !isFreebindError(error, 'FREEBIND_DEVICE_UNAVAILABLE'))
       throw error;

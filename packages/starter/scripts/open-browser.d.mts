@@ -6,5 +6,5 @@ export interface OpenedBrowser {
   close(): Promise<void>;
 }
 
-/** Starts Chromium from an npm package; throws where none starts. */
-export function openBrowser(): Promise<OpenedBrowser>;
+/** Starts Chromium from an npm package, with more of its switches where they are given; throws where none starts. */
+export function openBrowser(args?: readonly string[]): Promise<OpenedBrowser>;

@@ -6,17 +6,17 @@ import { chromium as playwright } from 'playwright-core';
 
 /**
  * Chromium from an npm package, first with the system's shared libraries, then, where these lack something that it links to
- * (libnss3 in a bare container), with those that the package carries for Amazon Linux.
+ * (libnss3 in a bare container), with those that the package carries for Amazon Linux. `args` are more of Chromium's switches.
  */
-export async function openBrowser() {
+export async function openBrowser(args = []) {
   try {
-    return await unpackAndLaunch(false);
+    return await unpackAndLaunch(args, false);
   } catch {
-    return unpackAndLaunch(true);
+    return unpackAndLaunch(args, true);
   }
 }
 
-async function unpackAndLaunch(withLibraries) {
+async function unpackAndLaunch(args, withLibraries) {
   // A folder of its own: the package takes whatever file it finds in the common one, also one that another process is writing.
   const folder = await mkdtemp(join(tmpdir(), 'freebind-browser-'));
   const remove = () => rm(folder, { recursive: true, force: true });
@@ -29,7 +29,7 @@ async function unpackAndLaunch(withLibraries) {
     const browser = await playwright.launch({
       executablePath,
       headless: true,
-      args: ['--no-sandbox', '--font-render-hinting=none'], // root, as in containers, has no sandbox
+      args: ['--no-sandbox', '--font-render-hinting=none', ...args], // root, as in containers, has no sandbox
       env: {
         ...process.env,
         ...(withLibraries

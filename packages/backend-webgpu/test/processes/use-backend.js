@@ -2,8 +2,10 @@
 import { fileURLToPath } from 'node:url';
 import { createJiti } from 'jiti';
 
-const core = fileURLToPath(new URL('../../../core/src/index.ts', import.meta.url));
-const jiti = createJiti(import.meta.url, { alias: { '@freebind/core': core } });
+const source = (path) => fileURLToPath(new URL(path, import.meta.url));
+const jiti = createJiti(import.meta.url, {
+  alias: { '@freebind/core': source('../../../core/src/index.ts'), '#host': source('../../src/host-node.ts') },
+});
 const { startWebgpu } = await jiti.import('../../src/index.ts');
 const backend = await startWebgpu();
 const { data } = await backend.combine([{ rows: { rows: 1, cols: 2, data: Float32Array.of(3, 4) }, factor: 1 }]);

@@ -1,0 +1,11 @@
+/**
+ * What this package needs of where it runs. Bundlers and Node choose between `host-node.ts` and `host-browser.ts` by the condition
+ * "browser" of `#host` in package.json; everything else here is written against the WebGPU standard alone and runs in both.
+ */
+export interface Host {
+  /**
+   * The entry to WebGPU. Whoever calls this keeps it for as long as its device is used, and not longer: see `dawn.ts`.
+   * @throws when there is none, saying why
+   */
+  findGpu(): Promise<GPU>;
+}
