@@ -97,19 +97,28 @@ export class Device {
   }
 
   /** Compiled once for the device. @throws FREEBIND_BACKEND_FAILED */
-  pipeline({ label, source }: Kernel): Promise<GPUComputePipeline> {
-    const known = this.#pipelines.get(source);
+  pipeline(kernel: Kernel): Promise<GPUComputePipeline> {
+    const known = this.#pipelines.get(kernel.source);
     if (known) return known;
-    const compute = { module: this.#device.createShaderModule({ label, code: source }), entryPoint: 'main' };
-    const compiling = this.#device
-      .createComputePipelineAsync({ label, layout: 'auto', compute })
-      .catch((cause: unknown) => {
-        this.check();
-        throw deviceFailed(`The kernel "${label}" did not compile on ${this.name}`, cause);
-      });
+    const compiling = this.#compile(kernel);
     compiling.catch(() => undefined); // whoever waits for it is told
-    this.#pipelines.set(source, compiling);
+    this.#pipelines.set(kernel.source, compiling);
     return compiling;
+  }
+
+  async #compile({ label, source }: Kernel): Promise<GPUComputePipeline> {
+    const { compiling } = await this.guard(`Compiling the kernel "${label}" on ${this.name}`, () => {
+      const compute = { module: this.#device.createShaderModule({ label, code: source }), entryPoint: 'main' };
+      const compiling = this.#device.createComputePipelineAsync({ label, layout: 'auto', compute });
+      compiling.catch(() => undefined); // awaited below, unless the scope around this has said what is wrong already
+      return { compiling };
+    });
+    try {
+      return await compiling;
+    } catch (cause) {
+      this.check();
+      throw deviceFailed(`Compiling the kernel "${label}" on ${this.name} failed`, cause);
+    }
   }
 
   /**

@@ -1,5 +1,6 @@
-import { isFreebindError, type Matrix, normaliseRows, normalMatrix, random } from '@freebind/core';
+import { type Matrix, normaliseRows, normalMatrix, random } from '@freebind/core';
 import { expect, test } from 'vitest';
+import { orReason } from '../test/training.ts';
 import { Device } from './device.ts';
 import { host } from './host-node.ts';
 import { infoNce, STRIP_NUMBERS } from './info-nce.ts';
@@ -75,11 +76,7 @@ function naive(x: Matrix, y: Matrix, temperature: number) {
 }
 
 test('InfoNCE by strips and in one piece give what the formulas give, the strips in less memory', async ({ skip }) => {
-  const device = await Device.open(host, 'high-performance').catch((error: unknown) => {
-    if (process.env['FREEBIND_REQUIRE_DEVICE'] === '1' || !isFreebindError(error, 'FREEBIND_DEVICE_UNAVAILABLE'))
-      throw error;
-    return error.message;
-  });
+  const device = await orReason(Device.open(host, 'high-performance'));
   if (typeof device === 'string') return skip(device);
   const n = 200;
   const temperature = 0.1;

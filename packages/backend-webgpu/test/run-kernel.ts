@@ -1,4 +1,4 @@
-import { isFreebindError, normalMatrix, random } from '@freebind/core';
+import { normalMatrix, random } from '@freebind/core';
 import { afterAll, expect, type TestContext } from 'vitest';
 import { Device } from '../src/device.ts';
 import { host } from '../src/host-node.ts';
@@ -6,6 +6,7 @@ import { type MatmulTile, TILES } from '../src/kernels/matmul-tiles.ts';
 import { Memory, write } from '../src/memory.ts';
 import { Plan, submitAndRead } from '../src/plan.ts';
 import type { Rows } from '../src/rows.ts';
+import { orReason } from './training.ts';
 
 /** An array that a kernel reads or writes: [rows, cols], row after row; integers are for row numbers and keys. */
 export interface Given {
@@ -25,7 +26,7 @@ export type RunKernel = <Name extends string>(
 export const U = 2 ** -24;
 
 /** One for all tests of a file. */
-const device = await openDevice();
+const device = await orReason(Device.open(host, 'high-performance'));
 afterAll(() => {
   if (device instanceof Device) device.close();
 });
@@ -87,16 +88,6 @@ export function expectWithin(
     allowed: typeof allowed === 'number' ? allowed : allowed(i),
   })).filter((one) => !(Math.abs(one.found - one.expected) <= one.allowed));
   expect(far.slice(0, 5), `${far.length} of ${found.length} numbers are off`).toEqual([]);
-}
-
-async function openDevice(): Promise<Device | string> {
-  try {
-    return await Device.open(host, 'high-performance');
-  } catch (error) {
-    if (process.env['FREEBIND_REQUIRE_DEVICE'] === '1' || !isFreebindError(error, 'FREEBIND_DEVICE_UNAVAILABLE'))
-      throw error;
-    return error.message;
-  }
 }
 
 async function runOn<Name extends string>(
