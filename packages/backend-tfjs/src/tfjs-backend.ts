@@ -132,8 +132,15 @@ function checkOptions({ runtime = 'auto', threads = availableParallelism() }: Tf
   return { runtime, threads };
 }
 
-function manifestOf({ runtime, device }: Started): BackendManifest {
-  const common = { id: 'tfjs', precision: 'float32', device, training: true, streamedBank: true } as const;
+function manifestOf({ runtime, device, passedOver }: Started): BackendManifest {
+  const common = {
+    id: 'tfjs',
+    precision: 'float32',
+    device,
+    ...(passedOver.length > 0 && { passedOver }),
+    training: true,
+    streamedBank: true,
+  } as const;
   // Rounding errors of a sum of k products walk at random, √k · 2⁻²⁴: 2⁻¹⁸ for the 4096 of the widest layers, and as much
   // again for the layers behind. The error function of the cpu runtime is off by 1.5e-7 (Abramowitz and Stegun 7.1.26), which is
   // within that. GPUs sum in an order of their own, and their exponentials are a few places coarser.

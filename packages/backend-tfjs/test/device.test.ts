@@ -107,6 +107,14 @@ describe('the tfjs backend', () => {
     }
   });
 
+  test('by itself takes the first runtime that starts, and says why those before it did not', async () => {
+    const backend = await startTfjs({ runtime: 'auto' });
+    await backend.close();
+    const before = backend.manifest.passedOver ?? [];
+    const reasons = [/^node-gpu: .*npm i @tensorflow\/tfjs-node-gpu@/, /^webgpu: ./, /^node: ./, /^wasm: ./];
+    expect(before).toEqual(reasons.slice(0, before.length).map((one) => expect.stringMatching(one)));
+  });
+
   test('names the line that installs a runtime where it is missing', async () => {
     // Where one is there, nothing is refused.
     const started = await Promise.allSettled([startTfjs({ runtime: 'node' }), startTfjs({ runtime: 'node-gpu' })]);

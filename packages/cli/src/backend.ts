@@ -59,7 +59,11 @@ export function withConfigured<Result>(
     session.line({ type: 'backend', ...verdict });
     session.note(verdict.why);
   };
-  return open(config, options, tell, async (freebind) => use(await freebind.backend()));
+  return open(config, options, tell, async (freebind) => {
+    const backend = await freebind.backend();
+    session.note(`Backend: ${backend.manifest.id}, ${backend.manifest.device}.`);
+    return use(backend);
+  });
 }
 
 async function open<Result>(

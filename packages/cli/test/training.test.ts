@@ -100,7 +100,7 @@ describe('train', () => {
     expect(linesOf(stopped).at(-1)).toMatchObject(last);
 
     const refused = await freebind(['train', config]);
-    expect(refused.stderr).toMatch(/^error FREEBIND_OUTPUT_EXISTS: .*--resume/);
+    expect(refused.stderr).toMatch(/^Backend: reference, .*\nerror FREEBIND_OUTPUT_EXISTS: .*--resume/);
     const resumed = await freebind(['train', config, '--resume', '--json']);
     expect(resumed.status).toBe(0);
     expect(linesOf(resumed).filter(({ type }) => type === 'step').length).toBeGreaterThan(0);

@@ -9,6 +9,8 @@ export interface BackendManifest {
   readonly precision: 'float32' | 'float64';
   /** Where it runs, for people and provenance: `cpu, 2 threads`, an adapter's name. */
   readonly device: string;
+  /** What it tried before this device when the choice was its own, each with why it was passed over. */
+  readonly passedOver?: readonly string[];
   /** `openTrainer` works. Inference-only backends omit it. */
   readonly training?: true;
   /** A bank larger than memory is streamed from its table instead of refused. */

@@ -43,7 +43,7 @@ function format({ node, machine, config, plugins, backends }: Diagnosis): string
 
 function formatBackend({ backend, manifest, rates, losesTo, problem }: BackendState): string {
   if (manifest === undefined || rates === undefined) return line(false, `${backend}: ${problem}`);
-  const { precision, device, training, streamedBank, bitwiseRepeatable, tolerance } = manifest;
+  const { precision, device, passedOver = [], training, streamedBank, bitwiseRepeatable, tolerance } = manifest;
   const says = [
     precision,
     training ? 'trains' : 'does not train',
@@ -53,9 +53,10 @@ function formatBackend({ backend, manifest, rates, losesTo, problem }: BackendSt
   ];
   const step = rates.step === undefined ? '' : `, ${rates.step} on a training step`;
   const lost = losesTo === undefined ? '' : `; loses to ${losesTo}`;
+  const tried = passedOver.map((one) => `\n         passed over ${one}`).join('');
   return line(
     true,
-    `backend ${backend} on ${device}: ${says.join(', ')}; ${rates.matrix} GFLOP/s on a product${step}${lost}`,
+    `backend ${backend} on ${device}: ${says.join(', ')}; ${rates.matrix} GFLOP/s on a product${step}${lost}${tried}`,
   );
 }
 
