@@ -1,14 +1,26 @@
 import { type Matrix, normaliseRows, normalMatrix, random } from '@freebind/core';
 import { expect, test } from 'vitest';
 import { orReason } from '../test/training.ts';
+import { WatchedGpu } from '../test/watched-gpu.ts';
 import { Device } from './device.ts';
 import { host } from './host-node.ts';
 import { infoNce, STRIP_NUMBERS } from './info-nce.ts';
 import { tileFor } from './kernels/matmul-tiles.ts';
 import { Memory } from './memory.ts';
 import { Plan, submitAndRead } from './plan.ts';
+import type { Rows } from './rows.ts';
 
 const tiles = { choose: async (shape: Parameters<typeof tileFor>[0]) => tileFor(shape, true) };
+
+/** Records the loss of a pair and all its gradients, as a training step does. */
+function record(plan: Plan, memory: Memory, x: Rows, y: Rows, tau: Rows, stripNumbers?: number): readonly Rows[] {
+  const [dx, dy] = [memory.take('dx', x.rows, x.cols), memory.take('dy', y.rows, y.cols)];
+  const [slope, loss] = [memory.take('slope', 1, 1), memory.take('results', 1, 2)];
+  const sides = { x, y, dx: { into: dx, add: false }, dy: { into: dy, add: false } };
+  const pair = { ...sides, temperature: tau, temperatureGradient: slope, results: loss, share: 1, isFirst: true };
+  infoNce(plan, memory, pair, stripNumbers);
+  return [loss, dx, dy, slope];
+}
 
 /** Loss, ∂x, ∂y and ∂τ by strips of so many scores, and the bytes that it took. */
 async function onDevice(device: Device, x: Matrix, y: Matrix, temperature: number, stripNumbers: number) {
@@ -16,26 +28,8 @@ async function onDevice(device: Device, x: Matrix, y: Matrix, temperature: numbe
   const plan = new Plan(device, tiles);
   const results = await device.guard('A test', () => {
     const [held, other] = [memory.hold('x', x.rows, x.cols, x.data), memory.hold('y', y.rows, y.cols, y.data)];
-    const [dx, dy] = [memory.take('dx', x.rows, x.cols), memory.take('dy', y.rows, y.cols)];
     const tau = memory.hold('temperature', 1, 1, Float32Array.of(temperature));
-    const [slope, loss] = [memory.take('slope', 1, 1), memory.take('results', 1, 2)];
-    infoNce(
-      plan,
-      memory,
-      {
-        x: held,
-        y: other,
-        dx: { into: dx, add: false },
-        dy: { into: dy, add: false },
-        temperature: tau,
-        temperatureGradient: slope,
-        results: loss,
-        share: 1,
-        isFirst: true,
-      },
-      stripNumbers,
-    );
-    return [loss, dx, dy, slope];
+    return record(plan, memory, held, other, tau, stripNumbers);
   });
   const { bytes } = device.allocated;
   await plan.prepare();
@@ -43,6 +37,24 @@ async function onDevice(device: Device, x: Matrix, y: Matrix, temperature: numbe
   plan.close();
   memory.close();
   return { loss: loss?.[0] ?? Number.NaN, dx: dx ?? [], dy: dy ?? [], slope: slope?.[0] ?? Number.NaN, bytes };
+}
+
+/** The bytes that are allocated for a batch of n rows of so many columns, rows and gradients of both sides included. */
+async function bytesFor(device: Device, n: number, cols: number, stripNumbers?: number): Promise<number> {
+  const memory = new Memory(device);
+  await device.guard('A test', () =>
+    record(
+      new Plan(device, tiles),
+      memory,
+      memory.take('x', n, cols),
+      memory.take('y', n, cols),
+      memory.take('temperature', 1, 1),
+      stripNumbers,
+    ),
+  );
+  const { bytes } = device.allocated;
+  memory.close();
+  return bytes;
 }
 
 /** The same by the formulas in float64. */
@@ -96,4 +108,29 @@ test('InfoNCE by strips and in one piece give what the formulas give, the strips
       ).toBeLessThan(by / n);
   }
   expect(whole.bytes - strips.bytes).toBeGreaterThanOrEqual((n - 64) * n * 4 - 256);
+});
+
+test('streamed InfoNCE takes memory by batch times columns: 65,536 rows of 512 take less than 1 GiB', async ({
+  skip,
+}) => {
+  const gpu = new WatchedGpu();
+  const device = await orReason(Device.open(gpu, 'high-performance'));
+  if (typeof device === 'string') return skip(device);
+  const strip = 64 * 512; // the lowest strip there is, 64 rows, at both sizes
+  const [small, large] = [await bytesFor(device, 512, 64, strip), await bytesFor(device, 2048, 64, strip)];
+  // Four times the rows take four times the memory, but for what does not grow: a few rounded numbers.
+  expect(large).toBeGreaterThan(3.9 * small);
+  expect(large).toBeLessThanOrEqual(4 * small);
+  const whole = await bytesFor(device, 2048, 64);
+  expect(whole - large).toBe((2048 - 64) * 2048 * 4);
+
+  // From here on buffers are counted and not allocated; that is the same count.
+  gpu.device.createBuffer = ({ size }) => ({ size, destroy: () => undefined }) as unknown as GPUBuffer; // no more is used of it
+  expect(await bytesFor(device, 2048, 64, strip)).toBe(large);
+  const rows = 65_536 * 512 * 4;
+  const bytes = await bytesFor(device, 65_536, 512);
+  expect(bytes).toBeLessThan(2 ** 30);
+  // x, y and their gradients, a strip of 64 MiB, and a handful of numbers a row.
+  expect(bytes - 4 * rows - 2 ** 26).toBeLessThan(8 * 65_536 * 4);
+  device.close();
 });
