@@ -94,29 +94,43 @@ function readData(view: DataView, start: number, size: number, format: Format | 
   const { channels: count, width, sampleRate } = format;
   const samples = Math.floor((streamed ? there : size) / (width * count));
   if (samples === 0) throw unreadable('The WAV file has no samples.');
-  const read = readerOf(view, format);
   const channels = Array.from({ length: count }, () => new Float32Array(samples));
+  const { at, scale } = numbersOf(view, start, samples * count, format);
   channels.forEach((channel, c) => {
-    let at = start + c * width;
-    for (let i = 0; i < samples; i++, at += width * count) channel[i] = read(at);
+    for (let i = 0, place = c; i < samples; i++, place += count) channel[i] = (at[place] ?? 0) * scale;
   });
   return { channels, sampleRate };
 }
 
-function readerOf(view: DataView, { encoding, width }: Format): (at: number) => number {
+/** The stored numbers as an array, which a loop reads several times as fast as a view, and what a sample is of each. */
+function numbersOf(
+  view: DataView,
+  start: number,
+  length: number,
+  { encoding, width }: Format,
+): { readonly at: ArrayLike<number>; readonly scale: number } {
+  // A copy begins at a multiple of every width. Arrays are little-endian, as WAV is, on everything that runs Node.
+  const bytes = new Uint8Array(view.buffer, view.byteOffset + start, length * width).slice();
   switch (encoding) {
     case 'float':
-      return width === 4 ? (at) => view.getFloat32(at, true) : (at) => view.getFloat64(at, true);
+      return { at: width === 4 ? new Float32Array(bytes.buffer) : new Float64Array(bytes.buffer), scale: 1 };
     case 'a-law':
-      return (at) => (A_LAW[view.getUint8(at)] ?? 0) / 32768;
+      return { at: Int16Array.from(bytes, (code) => A_LAW[code] ?? 0), scale: 2 ** -15 };
     case 'mu-law':
-      return (at) => (MU_LAW[view.getUint8(at)] ?? 0) / 32768;
+      return { at: Int16Array.from(bytes, (code) => MU_LAW[code] ?? 0), scale: 2 ** -15 };
     case 'pcm':
-      if (width === 1) return (at) => (view.getUint8(at) - 128) / 128;
-      if (width === 2) return (at) => view.getInt16(at, true) / 2 ** 15;
-      if (width === 3) return (at) => (view.getUint16(at, true) + view.getInt8(at + 2) * 2 ** 16) / 2 ** 23;
-      return (at) => view.getInt32(at, true) / 2 ** 31;
+      if (width === 1) return { at: Int8Array.from(bytes, (byte) => byte - 128), scale: 2 ** -7 };
+      if (width === 2) return { at: new Int16Array(bytes.buffer), scale: 2 ** -15 };
+      if (width === 4) return { at: new Int32Array(bytes.buffer), scale: 2 ** -31 };
+      return { at: wholesOf3(bytes), scale: 2 ** -23 };
   }
+}
+
+function wholesOf3(bytes: Uint8Array): Int32Array {
+  const wholes = new Int32Array(bytes.length / 3);
+  for (let i = 0, at = 0; i < wholes.length; i++, at += 3)
+    wholes[i] = (((bytes[at] ?? 0) << 8) | ((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 24)) >> 8;
+  return wholes;
 }
 
 /** A-law's sixteen-bit values (ITU-T G.711): every other bit is inverted; sign, three bits of exponent, four of mantissa. */

@@ -1,6 +1,6 @@
 import type { Frames } from './frames.ts';
-import { bandEnergy, type MelBanks, melBanks, type MelScale } from './mel-banks.ts';
-import { PowerSpectrum } from './real-fft.ts';
+import { melBanks, type MelScale } from './mel-banks.ts';
+import { MelSpectrum } from './mel-spectrum.ts';
 
 /** CLAP's audio settings, the same for all its models (LAION-AI/CLAP `clap_module/model_configs/HTSAT-*.json`). */
 const SAMPLE_RATE = 48_000; // Hz
@@ -18,33 +18,32 @@ const FLOOR = 1e-10;
  * `get_mel`), the others on Slaney's with norm (torchlibrosa inside HTSAT). Float64 inside.
  */
 export class ClapMel {
-  readonly #spectrum = new PowerSpectrum(FFT);
-  readonly #banks: MelBanks;
+  readonly #spectrum: MelSpectrum;
   readonly #window = Float64Array.from({ length: FFT }, (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / FFT));
 
   constructor(scale: MelScale) {
-    this.#banks = melBanks(scale, { bands: BANDS, fft: FFT, sampleRate: SAMPLE_RATE, low: LOWEST, high: HIGHEST });
+    const banks = melBanks(scale, { bands: BANDS, fft: FFT, sampleRate: SAMPLE_RATE, low: LOWEST, high: HIGHEST });
+    this.#spectrum = new MelSpectrum(FFT, banks);
   }
 
   /** ⌊n / 480⌋ + 1 frames of 64 bands. Samples need at least 513 of them, so that the ends can be reflected. */
   of(samples: Float32Array): Frames {
     const { length } = samples;
-    const frames = Math.floor(length / HOP) + 1;
-    const data = new Float32Array(frames * BANDS);
-    const frame = new Float64Array(FFT);
-    const powers = new Float64Array(FFT / 2 + 1);
-    for (let f = 0; f < frames; f++) {
+    const window = this.#window;
+    const fill = (f: number, into: Float64Array, lane: number): void => {
       const start = f * HOP - FFT / 2;
       if (start >= 0 && start + FFT <= length)
-        for (let i = 0; i < FFT; i++) frame[i] = (samples[start + i] ?? 0) * (this.#window[i] ?? 0);
+        for (let i = 0; i < FFT; i++) into[2 * i + lane] = (samples[start + i] ?? 0) * (window[i] ?? 0);
       else
-        for (let i = 0; i < FFT; i++) frame[i] = (samples[reflected(start + i, length)] ?? 0) * (this.#window[i] ?? 0);
-      this.#spectrum.of(frame, powers);
-      for (let b = 0; b < BANDS; b++)
-        data[f * BANDS + b] = 10 * Math.log10(Math.max(bandEnergy(powers, this.#banks, b), FLOOR));
-    }
-    return { frames, bands: BANDS, data };
+        for (let i = 0; i < FFT; i++)
+          into[2 * i + lane] = (samples[reflected(start + i, length)] ?? 0) * (window[i] ?? 0);
+    };
+    return this.#spectrum.of(Math.floor(length / HOP) + 1, fill, decibels);
   }
+}
+
+function decibels(energy: number): number {
+  return 10 * Math.log10(Math.max(energy, FLOOR));
 }
 
 /** A place outside mirrored at the first or last sample, which is not doubled. */

@@ -14,6 +14,8 @@ const DEVIATION = 9.138;
 /** Samples that the first frame of the filter bank takes. */
 const LEAST = 400;
 
+const NOTHING = new Float32Array(0);
+
 /** Clips of one sound: [3, 1, 128, 204]. */
 export const IMAGEBIND_AUDIO_DIMS = [CLIPS, 1, BANDS, FRAMES] as const;
 
@@ -33,24 +35,29 @@ export class ImagebindAudio {
     if (this.#resampler?.rate !== sampleRate)
       this.#resampler = { rate: sampleRate, filter: new SincResampler(sampleRate, SAMPLE_RATE) };
     const { filter } = this.#resampler;
-    // Copies: the means of clips are taken out of them in place.
-    const waves = channels.map((channel) => Float32Array.from(filter.resample(clipped(channel))));
-    const samples = waves[0]?.length ?? 0;
+    const samples = filter.lengthOf(channels[0]?.length ?? 0);
     if (samples < LEAST) {
       throw new FreebindError(
         'FREEBIND_ARGUMENT_INVALID',
         `The sound has ${channels[0]?.length ?? 0} samples at ${sampleRate} Hz, ${samples} at 16 kHz, but ImageBind needs at least ${LEAST} (25 ms). Leave it out, or make it longer.`,
       );
     }
+    const heard = channels.map((channel) => clipped(channel));
+    const waves = channels.map(() => new Float32Array(samples));
     const out = new Float32Array(CLIPS * BANDS * FRAMES).fill((0 - MEAN) / DEVIATION);
+    let made = 0;
     for (let clip = 0; clip < CLIPS; clip++) {
       const [start, end] = clipRange(samples, clip);
+      // Nothing is heard of what lies between the clips, so it is not resampled. Each sample is made once: see below.
+      const from = Math.max(start, made);
+      if (from < end) waves.forEach((wave, c) => wave.set(filter.resample(heard[c] ?? NOTHING, from, end), from));
+      made = Math.max(end, made);
       const clips = waves.map((wave) => wave.subarray(start, end));
       // The mean over all channels goes, and stays gone where a later clip overlaps (torch's `waveform -= waveform.mean()` on a view).
       const total = clips.reduce((sum, wave) => sum + sumOf(wave), 0);
       const mean = Math.fround(total / clips.reduce((count, wave) => count + wave.length, 0));
       for (const wave of clips) for (let i = 0; i < wave.length; i++) wave[i] = (wave[i] ?? 0) - mean;
-      const { frames, data } = this.#fbank.of(clips[0] ?? new Float32Array(0));
+      const { frames, data } = this.#fbank.of(clips[0] ?? NOTHING);
       for (let f = 0; f < Math.min(frames, FRAMES); f++)
         for (let b = 0; b < BANDS; b++)
           out[(clip * BANDS + b) * FRAMES + f] = ((data[f * BANDS + b] ?? 0) - MEAN) / DEVIATION;
@@ -77,13 +84,16 @@ export function clipRange(samples: number, clip: number): readonly [start: numbe
 
 /** Samples within ±1: torchaudio's loader clips those of float files (sox works on whole numbers). */
 export function clipped(channel: Float32Array): Float32Array {
-  return channel.every((sample) => sample >= -1 && sample <= 1)
-    ? channel
-    : channel.map((sample) => Math.min(Math.max(sample, -1), 1));
+  let within = true;
+  for (let i = 0; i < channel.length && within; i++) within = Math.abs(channel[i] ?? 0) <= 1;
+  if (within) return channel;
+  const out = new Float32Array(channel.length);
+  for (let i = 0; i < out.length; i++) out[i] = Math.min(Math.max(channel[i] ?? 0, -1), 1);
+  return out;
 }
 
 function sumOf(wave: Float32Array): number {
   let sum = 0;
-  for (const sample of wave) sum += sample;
+  for (let i = 0; i < wave.length; i++) sum += wave[i] ?? 0;
   return sum;
 }

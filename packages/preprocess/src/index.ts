@@ -18,7 +18,6 @@ export {
   shortSide,
   toPlanes,
 } from './pixels.ts';
-export { PowerSpectrum } from './real-fft.ts';
 export { resizeBicubic } from './resize-bicubic.ts';
 export { SincResampler } from './sinc-resampler.ts';
 export { checkSound, firstNotFinite, mixDown } from './sound.ts';

@@ -1,4 +1,4 @@
-import { filterPhases, type Phases, ratioOf, resampledLength, type Ratio } from './polyphase.ts';
+import { filterPhases, type Phases, phasesOf, type Ratio, ratioOf, resampledLength } from './polyphase.ts';
 
 /**
  * The band of soxr's "HQ" recipe, in parts of the lower Nyquist frequency: it passes up to 0.9137 and stops from 1 on, 126 dB
@@ -13,7 +13,7 @@ const STOP = 1;
  */
 const BETA = 12.9;
 const TAPS = 193;
-/** Exact phases are tabled up to this many weights (32 MiB); beyond, the kernel is read off a fine table. */
+/** Exact phases are tabled up to this many weights (16 MiB); beyond, the kernel is read off a fine table. */
 const MOST_WEIGHTS = 2 ** 22;
 /** Points of the fine table in one source sample: linear interpolation between them is off by at most π²/8 · 2⁻²² = 3e-7 (−130 dB). */
 const FINE = 2048;
@@ -63,17 +63,11 @@ function kernel(distance: number, { stretch, reach }: Shape): number {
 }
 
 function kaiserPhases(ratio: Ratio, shape: Shape): Phases {
-  const { up, down } = ratio;
-  const { taps, reach } = shape;
-  const first = new Int32Array(up);
-  const weights = new Float64Array(up * taps);
-  for (let phase = 0; phase < up; phase++) {
-    const place = (phase * down) / up;
-    const start = Math.ceil(place - reach);
-    first[phase] = start - Math.floor(place);
-    for (let t = 0; t < taps; t++) weights[phase * taps + t] = kernel(start + t - place, shape);
-  }
-  return { ratio, taps, first, weights };
+  return phasesOf(ratio, shape.taps, (phase) => {
+    const place = (phase * ratio.down) / ratio.up;
+    const start = Math.ceil(place - shape.reach);
+    return { first: start - Math.floor(place), weight: (tap) => kernel(start + tap - place, shape) };
+  });
 }
 
 /** For ratios with very many phases, such as 44,099 to 48,000. */

@@ -35,16 +35,6 @@ export function denseBanks({ bands, bins, first, begin, weights }: MelBanks): Fl
   return dense;
 }
 
-/** The energy of `powers` in a band. */
-export function bandEnergy(powers: Float64Array, { first, begin, weights }: MelBanks, band: number): number {
-  const start = begin[band] ?? 0;
-  const end = begin[band + 1] ?? 0;
-  const offset = (first[band] ?? 0) - start;
-  let sum = 0;
-  for (let w = start; w < end; w++) sum += (weights[w] ?? 0) * (powers[w + offset] ?? 0);
-  return sum;
-}
-
 const f = Math.fround;
 
 /** What Kaldi's filter bank of ImageBind covers: 128 bands from 20 Hz to half of 16 kHz, over a transform of 512 samples. */

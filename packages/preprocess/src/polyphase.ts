@@ -1,4 +1,5 @@
 import { FreebindError } from '@freebind/core';
+import { kernelsFor } from './kernels.ts';
 
 /** Highest sample rate that is resampled, in Hz: twice the highest that studios use. */
 const HIGHEST_RATE = 768_000;
@@ -29,51 +30,65 @@ export function resampledLength(samples: number, { up, down }: Ratio): number {
   return Math.ceil((samples * up) / down);
 }
 
+/** Weights that are added at a time. */
+const LANES = 8;
+
 /** The taps of every phase: output n has phase n mod up, and starts at sample ⌊n · down / up⌋ + first[phase]. */
 export interface Phases {
   readonly ratio: Ratio;
+  /** A multiple of 8. */
   readonly taps: number;
   readonly first: Int32Array;
   /** [up, taps]. */
-  readonly weights: Float64Array;
+  readonly weights: Float32Array;
 }
 
-/** Filters `samples`, which are 0 outside; sums are float64, the result is rounded to float32. */
+/** Phases of `taps` weights each, which `weight` gives, in the layout that `filterPhases` takes. */
+export function phasesOf(
+  ratio: Ratio,
+  taps: number,
+  phase: (phase: number) => { readonly first: number; readonly weight: (tap: number) => number },
+): Phases {
+  const padded = LANES * Math.ceil(taps / LANES);
+  const first = new Int32Array(ratio.up);
+  const weights = new Float32Array(ratio.up * padded);
+  for (let p = 0; p < ratio.up; p++) {
+    const { first: start, weight } = phase(p);
+    first[p] = start;
+    for (let t = 0; t < taps; t++) weights[p * padded + t] = weight(t);
+  }
+  return { ratio, taps: padded, first, weights };
+}
+
+/** Outputs that are filtered at a time, so that memory does not grow with the sound. */
+const PIECE = 2 ** 15;
+
+/** Outputs `from` to `to` of filtering `samples`, which are 0 outside. Sums are float32, in eight lanes. */
 export function filterPhases(
   samples: Float32Array,
   { ratio: { up, down }, taps, first, weights }: Phases,
+  from = 0,
+  to = resampledLength(samples.length, { up, down }),
 ): Float32Array {
-  const out = new Float32Array(resampledLength(samples.length, { up, down }));
-  const { length } = samples;
-  let phase = 0;
-  let position = 0; // ⌊n · down / up⌋, kept without division
-  let remainder = 0;
-  for (let n = 0; n < out.length; n++) {
-    const start = position + (first[phase] ?? 0);
-    const low = start < 0 ? -start : 0;
-    const high = length - start < taps ? length - start : taps;
-    const row = phase * taps;
-    // Four sums, so that an addition need not wait for the one before.
-    let a = 0;
-    let b = 0;
-    let c = 0;
-    let d = 0;
-    let t = low;
-    for (const last = high - 3; t < last; t += 4) {
-      a += (samples[start + t] ?? 0) * (weights[row + t] ?? 0);
-      b += (samples[start + t + 1] ?? 0) * (weights[row + t + 1] ?? 0);
-      c += (samples[start + t + 2] ?? 0) * (weights[row + t + 2] ?? 0);
-      d += (samples[start + t + 3] ?? 0) * (weights[row + t + 3] ?? 0);
-    }
-    for (; t < high; t++) a += (samples[start + t] ?? 0) * (weights[row + t] ?? 0);
-    out[n] = a + b + (c + d);
-    phase++;
-    if (phase === up) phase = 0;
-    remainder += down;
-    while (remainder >= up) {
-      remainder -= up;
-      position++;
-    }
+  const out = new Float32Array(Math.max(to - from, 0));
+  const least = first.reduce((a, b) => Math.min(a, b), 0);
+  const reach = first.reduce((a, b) => Math.max(a, b), 0) - least + taps;
+  const given = Math.ceil((PIECE * down) / up) + reach;
+  const { kernels, at } = kernelsFor([4 * given, first.byteLength, weights.byteLength, 4 * PIECE]);
+  const [x, firstAt, weightsAt, outAt] = at;
+  const [floats, wholes] = [new Float32Array(kernels.memory.buffer), new Int32Array(kernels.memory.buffer)];
+  wholes.set(first, firstAt / 4);
+  floats.set(weights, weightsAt / 4);
+  for (let n = from; n < to; n += PIECE) {
+    const count = Math.min(PIECE, to - n);
+    // Samples from `start` on, zeros before the first and behind the last.
+    const start = Math.floor((n * down) / up) + least;
+    const part = floats.subarray(x / 4, x / 4 + given).fill(0);
+    const begin = Math.min(Math.max(start, 0), samples.length);
+    const end = Math.min(Math.max(start + given, begin), samples.length);
+    part.set(samples.subarray(begin, end), begin - start);
+    kernels.filter(x - 4 * least, firstAt, weightsAt, taps, up, down, n % up, (n * down) % up, count, outAt);
+    out.set(floats.subarray(outAt / 4, outAt / 4 + count), n - from);
   }
   return out;
 }

@@ -1,15 +1,18 @@
+import { kernelsFor } from './kernels.ts';
 import { checkPixels, type Pixels, type Region } from './pixels.ts';
 
 /** Fractional bits of Pillow's fixed-point weights: 32 − 8 − 2 (Pillow `src/libImaging/Resample.c`, `PRECISION_BITS`). */
 const PRECISION_BITS = 22;
-/** Half a unit of the result, for rounding. */
-const HALF = 1 << (PRECISION_BITS - 1);
 /** How far the cubic reaches, in source pixels at scale 1. */
 const SUPPORT = 2;
+/** Bytes of source rows that are handed to the first pass at a time: they stay in the cache, and memory does not grow with the picture. */
+const BAND = 2 ** 18;
 
-/** Weights of one axis: output i is Σ weights[i · taps + t] · source[starts[i] + t] over counts[i] values of t. */
+/** Weights of one axis: output i is Σ weights[i · taps + t] · source[range[0] + starts[i] + t] over counts[i] values of t. */
 interface Weights {
   readonly taps: number;
+  /** Of the source, what is read: the first, and behind the last. */
+  readonly range: readonly [from: number, to: number];
   readonly starts: Int32Array;
   readonly counts: Int32Array;
   readonly values: Int32Array;
@@ -29,17 +32,65 @@ export function resizeBicubic(
   checkPixels(pixels);
   const across = width === pixels.width ? undefined : weightsOf(pixels.width, width, region.left, region.width);
   const down = height === pixels.height ? undefined : weightsOf(pixels.height, height, region.top, region.height);
-  // Source rows that the second pass reads.
-  const last = region.height - 1;
-  const top = down === undefined ? region.top : (down.starts[0] ?? 0);
-  const bottom = down === undefined ? region.top + region.height : (down.starts[last] ?? 0) + (down.counts[last] ?? 0);
+  // Source rows and columns that are read.
+  const [top, bottom] = down === undefined ? [region.top, region.top + region.height] : down.range;
+  const [left, right] = across === undefined ? [region.left, region.left + region.width] : across.range;
 
-  const rows =
-    across === undefined
-      ? cut(pixels, region.left, region.width, top, bottom)
-      : acrossRows(pixels, across, region.width, top, bottom);
-  if (down === undefined) return { data: rows, width: region.width, height: region.height };
-  return { data: downColumns(rows, down, region, top), width: region.width, height: region.height };
+  const [from, to] = [3 * (right - left), 3 * region.width]; // bytes of a row before and after the first pass
+  const band = Math.max(Math.floor(BAND / from), 1);
+  const [xWeights, yWeights] = [across ?? NONE, down ?? NONE];
+  const { kernels, at } = kernelsFor([
+    band * from,
+    (bottom - top) * to,
+    region.height * to,
+    ...bytesOf(xWeights),
+    ...bytesOf(yWeights),
+  ]);
+  const [source, rows, out, xStarts, xCounts, xValues, yStarts, yCounts, yValues] = at;
+  const memory = new Uint8Array(kernels.memory.buffer);
+  const copyRow = (y: number, place: number): void => {
+    const start = 3 * (y * pixels.width + left);
+    memory.set(pixels.data.subarray(start, start + from), place);
+  };
+  if (across === undefined) {
+    for (let y = top; y < bottom; y++) copyRow(y, rows + (y - top) * to);
+  } else {
+    put(kernels.memory.buffer, across, [xStarts, xCounts, xValues]);
+    for (let y = top; y < bottom; y += band) {
+      const count = Math.min(band, bottom - y);
+      for (let r = 0; r < count; r++) copyRow(y + r, source + r * from);
+      kernels.across(source, from, count, xStarts, xCounts, xValues, across.taps, region.width, rows + (y - top) * to);
+    }
+  }
+  if (down !== undefined) {
+    put(kernels.memory.buffer, down, [yStarts, yCounts, yValues]);
+    kernels.down(rows, to, yStarts, yCounts, yValues, down.taps, region.height, out);
+  }
+  const result = down === undefined ? rows : out;
+  return { data: memory.slice(result, result + region.height * to), width: region.width, height: region.height };
+}
+
+const NONE: Weights = {
+  taps: 0,
+  range: [0, 0],
+  starts: new Int32Array(0),
+  counts: new Int32Array(0),
+  values: new Int32Array(0),
+};
+
+function bytesOf({ starts, counts, values }: Weights): readonly [number, number, number] {
+  return [starts.byteLength, counts.byteLength, values.byteLength];
+}
+
+function put(
+  memory: ArrayBuffer,
+  { starts, counts, values }: Weights,
+  [startsAt, countsAt, valuesAt]: readonly [number, number, number],
+): void {
+  const numbers = new Int32Array(memory);
+  numbers.set(starts, startsAt / 4);
+  numbers.set(counts, countsAt / 4);
+  numbers.set(values, valuesAt / 4);
 }
 
 /** `precompute_coeffs` and `normalize_coeffs_8bpc` of `Resample.c`, for outputs `from` to `from + count`. */
@@ -69,7 +120,9 @@ function weightsOf(source: number, target: number, from: number, count: number):
     starts[i] = start;
     counts[i] = end - start;
   }
-  return { taps, starts, counts, values };
+  // Both ends grow with i.
+  const range = [starts[0] ?? 0, (starts[count - 1] ?? 0) + (counts[count - 1] ?? 0)] as const;
+  return { taps, range, starts: starts.map((start) => start - range[0]), counts, values };
 }
 
 /** Keys' cubic with a = −0.5 (`bicubic_filter`). */
@@ -78,68 +131,4 @@ function cubic(x: number): number {
   const d = Math.abs(x);
   if (d < 1) return ((a + 2) * d - (a + 3)) * d * d + 1;
   return d < 2 ? (((d - 5) * d + 8) * d - 4) * a : 0;
-}
-
-/** Columns `left` to `left + width` of rows `top` to `bottom`, as they are. */
-function cut({ data, width: stride }: Pixels, left: number, width: number, top: number, bottom: number): Uint8Array {
-  const out = new Uint8Array((bottom - top) * width * 3);
-  for (let y = top; y < bottom; y++) {
-    const start = (y * stride + left) * 3;
-    out.set(data.subarray(start, start + width * 3), (y - top) * width * 3);
-  }
-  return out;
-}
-
-function acrossRows(
-  { data, width: stride }: Pixels,
-  { taps, starts, counts, values }: Weights,
-  width: number,
-  top: number,
-  bottom: number,
-): Uint8Array {
-  const out = new Uint8ClampedArray((bottom - top) * width * 3);
-  let to = 0;
-  for (let y = top; y < bottom; y++) {
-    for (let x = 0; x < width; x++) {
-      let from = (y * stride + (starts[x] ?? 0)) * 3;
-      const first = x * taps;
-      const end = first + (counts[x] ?? 0);
-      let [red, green, blue] = [HALF, HALF, HALF];
-      for (let w = first; w < end; w++, from += 3) {
-        const weight = values[w] ?? 0;
-        red += (data[from] ?? 0) * weight;
-        green += (data[from + 1] ?? 0) * weight;
-        blue += (data[from + 2] ?? 0) * weight;
-      }
-      // Sums stay below 2³¹; the array clamps to bytes.
-      out[to++] = red >> PRECISION_BITS;
-      out[to++] = green >> PRECISION_BITS;
-      out[to++] = blue >> PRECISION_BITS;
-    }
-  }
-  return new Uint8Array(out.buffer);
-}
-
-function downColumns(
-  rows: Uint8Array,
-  { taps, starts, counts, values }: Weights,
-  { width, height }: Region,
-  top: number,
-): Uint8Array {
-  const stride = width * 3;
-  const out = new Uint8ClampedArray(height * stride);
-  // Row by row: the sources of a row lie in the cache, and the inner loop has no stride.
-  const sums = new Int32Array(stride);
-  for (let y = 0; y < height; y++) {
-    sums.fill(HALF);
-    const count = counts[y] ?? 0;
-    for (let t = 0; t < count; t++) {
-      const weight = values[y * taps + t] ?? 0;
-      const from = ((starts[y] ?? 0) + t - top) * stride;
-      for (let i = 0; i < stride; i++) sums[i] = (sums[i] ?? 0) + (rows[from + i] ?? 0) * weight;
-    }
-    const to = y * stride;
-    for (let i = 0; i < stride; i++) out[to + i] = (sums[i] ?? 0) >> PRECISION_BITS;
-  }
-  return new Uint8Array(out.buffer);
 }
