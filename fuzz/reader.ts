@@ -7,6 +7,8 @@ export interface Reader {
   readonly extension: string;
   /** Inputs as the bytes of a file. */
   readonly inputs: fc.Arbitrary<Uint8Array>;
+  /** Whether it takes native code, which the process is otherwise forbidden to load. */
+  readonly native?: true;
   /** Reads the file to its end, whatever is in it. What it throws must be a FreebindError. */
   readonly read: (path: string) => Promise<unknown>;
 }

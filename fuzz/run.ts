@@ -45,11 +45,15 @@ async function fuzzReader(reader: Reader): Promise<boolean> {
   const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'freebind-fuzz-'));
   const child = fileURLToPath(new URL('child.js', import.meta.url));
   const args = [reader.name, seed, from, batches, BATCH, folder].map(String);
-  const process_ = spawn(process.execPath, [...guards(folder), child, ...args], {
-    cwd: fileURLToPath(new URL('..', import.meta.url)),
-    env: { ...process.env, NODE_NO_WARNINGS: '1' },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const process_ = spawn(
+    process.execPath,
+    [...guards(folder), ...(reader.native === true ? ['--allow-addons'] : []), child, ...args],
+    {
+      cwd: fileURLToPath(new URL('..', import.meta.url)),
+      env: { ...process.env, NODE_NO_WARNINGS: '1' },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
   const all: Batch = { ends: {}, slowestMs: 0, largest: -Infinity };
   let failed: string | undefined;
   let done = 0;

@@ -33,13 +33,18 @@ function* shapesIn(model: Buffer): Generator<readonly number[]> {
   }
 }
 
+/** The numbers of a tensor that is a short list of int64. */
 function* wholeNumbers(tensor: Buffer): Generator<readonly number[]> {
-  const fields = [...fieldsOf(tensor)];
-  const type = fields.find(({ number }) => number === DATA_TYPE)?.value;
-  const raw = fields.find(({ number }) => number === RAW_DATA)?.part;
-  const dims = fields.filter(({ number }) => number === DIMS);
-  if (type !== INT64 || raw === undefined || dims.length !== 1 || raw.length > 64 || raw.length % 8 !== 0) return;
-  yield Array.from({ length: raw.length / 8 }, (_, i) => Number(raw.readBigInt64LE(8 * i)));
+  let [type, dims]: [number | undefined, number] = [undefined, 0];
+  let raw: Buffer | undefined;
+  for (const { number, value, part } of fieldsOf(tensor)) {
+    if (number === DATA_TYPE) type = value;
+    else if (number === RAW_DATA) raw = part;
+    else if (number === DIMS) dims++;
+  }
+  if (type !== INT64 || raw === undefined || dims !== 1 || raw.length > 64 || raw.length % 8 !== 0) return;
+  const numbers = raw;
+  yield Array.from({ length: numbers.length / 8 }, (_, i) => Number(numbers.readBigInt64LE(8 * i)));
 }
 
 function* partsOf(message: Buffer, wanted: number): Generator<Buffer> {
