@@ -20,6 +20,8 @@ export class Device {
   readonly name: string;
   /** A CPU does the work. */
   readonly software: boolean;
+  /** What tells adapters and, where it is told, their drivers apart. */
+  readonly identity: Readonly<Record<'vendor' | 'architecture' | 'device' | 'description', string>>;
   readonly #device: GPUDevice;
   readonly #buffers = new Set<GPUBuffer>();
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
@@ -33,6 +35,7 @@ export class Device {
     const { vendor, architecture, description, device: model } = info;
     this.name = description || [vendor, architecture, model].filter(Boolean).join(' ') || 'unnamed adapter';
     this.software = info.isFallbackAdapter;
+    this.identity = { vendor, architecture, device: model, description };
     void this.#watch();
   }
 

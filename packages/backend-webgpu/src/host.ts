@@ -8,4 +8,13 @@ export interface Host {
    * @throws when there is none, saying why
    */
   findGpu(): Promise<GPU>;
+
+  /** Where what was measured is kept for later runs, by whatever it depends on, as plain data; absent where nothing can be kept. */
+  openMeasurements?(identity: object): Measurements;
+}
+
+/** Plain data that can be measured again: what cannot be read or kept is not there, and quietly so. */
+export interface Measurements {
+  recall(): Promise<unknown>;
+  keep(measured: object): Promise<void>;
 }

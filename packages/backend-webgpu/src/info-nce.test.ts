@@ -5,12 +5,12 @@ import { WatchedGpu } from '../test/watched-gpu.ts';
 import { Device } from './device.ts';
 import { host } from './host-node.ts';
 import { infoNce, STRIP_NUMBERS } from './info-nce.ts';
-import { tileFor } from './kernels/matmul-tiles.ts';
 import { Memory } from './memory.ts';
 import { Plan, submitAndRead } from './plan.ts';
 import type { Rows } from './rows.ts';
+import { ruledTiles } from './tile-tuner.ts';
 
-const tiles = { choose: async (shape: Parameters<typeof tileFor>[0]) => tileFor(shape, true) };
+const tiles = ruledTiles(true);
 
 /** Records the loss of a pair and all its gradients, as a training step does. */
 function record(plan: Plan, memory: Memory, x: Rows, y: Rows, tau: Rows, stripNumbers?: number): readonly Rows[] {

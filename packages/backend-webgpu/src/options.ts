@@ -9,13 +9,19 @@ export interface WebgpuOptions {
    * from the host. WebGPU does not tell how much memory there is; default 1024.
    */
   readonly residentMiB?: number;
+  /**
+   * Whether products choose their kernels by measuring them, the first time on an adapter and driver; what is measured is kept in
+   * the user's cache. It changes how long a run takes and never what it computes. Default true, and false on a device in software.
+   */
+  readonly tune?: boolean;
 }
 
 /** @throws FREEBIND_ARGUMENT_INVALID */
 export function checkOptions({
   power = 'high-performance',
   residentMiB = 1024,
-}: WebgpuOptions): Required<WebgpuOptions> {
+  tune,
+}: WebgpuOptions): Required<Omit<WebgpuOptions, 'tune'>> & Pick<WebgpuOptions, 'tune'> {
   const powers: readonly string[] = ['high-performance', 'low-power'];
   if (!powers.includes(power) || !Number.isFinite(residentMiB) || residentMiB < 0) {
     throw new FreebindError(
@@ -23,5 +29,11 @@ export function checkOptions({
       `The webgpu backend was asked for power "${power}" and residentMiB ${residentMiB}; power must be "high-performance" or "low-power", and residentMiB a number of at least 0.`,
     );
   }
-  return { power, residentMiB };
+  if (tune !== undefined && typeof tune !== 'boolean') {
+    throw new FreebindError(
+      'FREEBIND_ARGUMENT_INVALID',
+      `The webgpu backend was asked for tune "${String(tune)}"; it must be true or false.`,
+    );
+  }
+  return { power, residentMiB, ...(tune !== undefined && { tune }) };
 }

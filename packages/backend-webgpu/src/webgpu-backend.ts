@@ -15,7 +15,7 @@ import { combine, type Part } from './combine.ts';
 import { type Allocated, Device } from './device.ts';
 import type { Engine } from './engine.ts';
 import type { Host } from './host.ts';
-import { type ProductShape, tileFor } from './kernels/matmul-tiles.ts';
+import { ruledTiles, tuneTiles } from './tile-tuner.ts';
 import { Lifetime } from './lifetime.ts';
 import { checkOptions, type WebgpuOptions } from './options.ts';
 import { WebgpuProjectorRunner } from './projector-runner.ts';
@@ -46,9 +46,9 @@ export class WebgpuBackend implements Backend {
 
   /** @throws FREEBIND_ARGUMENT_INVALID, and FREEBIND_DEVICE_UNAVAILABLE when no adapter is found */
   static async start(options: WebgpuOptions = {}, on: Host = host): Promise<WebgpuBackend> {
-    const { power, residentMiB } = checkOptions(options);
+    const { power, residentMiB, tune } = checkOptions(options);
     const device = await Device.open(on, power);
-    const tiles = { choose: async (shape: ProductShape) => tileFor(shape, device.software) };
+    const tiles = (tune ?? !device.software) ? tuneTiles(device, on) : ruledTiles(device.software);
     return new WebgpuBackend({ device, tiles, residentBytes: residentMiB * 2 ** 20 });
   }
 

@@ -28,11 +28,16 @@ export const TILES = {
   large: { name: '128 × 128', threadsM: 16, threadsN: 16, perM: 8, perN: 8, staged: true, depth: 8 },
 } as const satisfies Record<string, MatmulTile>;
 
-/** Of a product [m, k] · [k, n]. */
+/** The name of a tile. */
+export type TileName = keyof typeof TILES;
+
+/** Of a product [m, k] · [k, n]; which side is given transposed decides how memory is walked, not what is computed. */
 export interface ProductShape {
   readonly m: number;
   readonly n: number;
   readonly k: number;
+  readonly transposeA: boolean;
+  readonly transposeB: boolean;
 }
 
 /** Says which tile a product is computed with. */
@@ -41,9 +46,9 @@ export interface TileChoice {
 }
 
 /** The tile for a product of this shape where nothing was measured. */
-export function tileFor({ m, n }: ProductShape, software: boolean): MatmulTile {
-  if (software) return m <= 2 ? TILES.narrow : TILES.direct;
-  if (m <= 4) return TILES.flat;
-  if (m <= 32 || n <= 32) return TILES.small;
-  return m * n < 2 ** 20 ? TILES.medium : TILES.large;
+export function tileFor({ m, n }: Pick<ProductShape, 'm' | 'n'>, software: boolean): TileName {
+  if (software) return m <= 2 ? 'narrow' : 'direct';
+  if (m <= 4) return 'flat';
+  if (m <= 32 || n <= 32) return 'small';
+  return m * n < 2 ** 20 ? 'medium' : 'large';
 }

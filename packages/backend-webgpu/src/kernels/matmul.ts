@@ -1,6 +1,6 @@
 import type { Dispatch, Kernel, Plan } from '../plan.ts';
 import type { Rows } from '../rows.ts';
-import type { MatmulTile } from './matmul-tiles.ts';
+import { type MatmulTile, TILES } from './matmul-tiles.ts';
 
 /** A matrix product with what happens to its result on the way out. */
 export interface Product {
@@ -30,8 +30,8 @@ export interface Product {
  * Source: the scheme is that of Volkov and Demmel 2008, "Benchmarking GPUs to tune dense linear algebra".
  */
 export function matmul(plan: Plan, product: Product): void {
-  const { a, out, transposeA = false } = product;
-  const shape = { m: out.rows, n: out.cols, k: transposeA ? a.rows : a.cols };
+  const { a, out, transposeA = false, transposeB = false } = product;
+  const shape = { m: out.rows, n: out.cols, k: transposeA ? a.rows : a.cols, transposeA, transposeB };
   plan.dispatch(plan.tiles.choose(shape).then((tile) => matmulWith(product, tile)));
 }
 
@@ -70,6 +70,13 @@ interface Parts {
   readonly eachRow: (line: (i: number) => string) => string;
   readonly eachColumn: (line: (j: number) => string) => string;
   readonly eachEntry: (line: (i: number, j: number) => string) => string;
+}
+
+/** Every program that a measurement of tiles may have compared, as one text: what was measured of others says nothing of these. */
+export function tileSources(): string {
+  const layouts = [false, true].flatMap((a) => [false, true].map((b) => [a, b] as const));
+  const kernels = Object.values(TILES).flatMap((tile) => layouts.map(([a, b]) => kernelOf(tile, a, b, 'store')));
+  return kernels.map(({ source }) => source).join('\n');
 }
 
 function kernelOf(tile: MatmulTile, transposeA: boolean, transposeB: boolean, ending: keyof typeof ENDINGS): Kernel {

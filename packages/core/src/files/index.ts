@@ -17,4 +17,5 @@ export { type FusedSpaceData, readFusedSpace, SPACE_FILE, writeFusedSpace } from
 export { tableHead } from './table-head.ts';
 export { openTables, type TableFolder } from './table-folder.ts';
 export { idsPath, parseTableName, type TableFormat, type TableName, tablePath } from './table-name.ts';
+export { userCache } from './user-cache.ts';
 export { writeError } from './write-error.ts';
