@@ -11,10 +11,12 @@ import { renderResults } from './page.ts';
 import { earlier, pagePath, readResults, record, thisMachine } from './results.ts';
 import { formatRows } from './table.ts';
 import { countsItems } from './task.ts';
+import { planAccuracy } from './plan-accuracy.ts';
 import { TASKS } from './tasks/index.ts';
 
 const USAGE = `usage: npm run bench -- [TASK …] [options]
   TASK             ${TASKS.map(({ name }) => name).join(', ')}, or what stands before a slash (default: all)
+  plan             what \`freebind plan\` says of three configs beside what they take; by itself, on onnx
   --backend NAME   onnx, a package, or ["package", { options }]; may be given several times (default: all that run here)
   --json           one object a row
   --record         keep the rows in benches/results, with a page of plots
@@ -40,14 +42,20 @@ const { values, positionals } = parseArgs({
     help: { type: 'boolean', default: false },
   },
 });
+/** What is no task of a backend and runs by itself. */
+const SCRIPTS: Readonly<Record<string, typeof planAccuracy>> = { plan: planAccuracy };
+const script = positionals.length === 1 ? SCRIPTS[positionals[0] ?? ''] : undefined;
 /** `preprocess` stands for all whose names begin with `preprocess/`. */
 const isNamed = (task: string, name: string): boolean => task === name || task.startsWith(`${name}/`);
-const unknown = positionals.find((name) => !TASKS.some((task) => isNamed(task.name, name)));
+const unknown =
+  script === undefined ? positionals.find((name) => !TASKS.some((task) => isNamed(task.name, name))) : undefined;
 if (unknown !== undefined || values.help) {
   note(unknown === undefined ? USAGE : `There is no task "${unknown}".\n${USAGE}`);
   process.exitCode = values.help ? 0 : 2;
-} else {
+} else if (script === undefined) {
   await run();
+} else {
+  await script({ smallest: values.smallest });
 }
 
 async function run(): Promise<void> {

@@ -21,8 +21,12 @@ export function formatRows(rows: readonly Row[], before?: (row: Row) => number |
     return ms === undefined ? '–' : `${formatMs(ms)} (${signed(row.medianMs / ms - 1)})`;
   };
   const columns = before === undefined ? COLUMNS : [...COLUMNS, ['recorded', last] as const];
-  const lines = [columns.map(([head]) => head), ...rows.map((row) => columns.map(([, cell]) => cell(row)))];
-  const widths = columns.map((_, c) => Math.max(...lines.map((line) => line[c]?.length ?? 0)));
+  return formatTable([columns.map(([head]) => head), ...rows.map((row) => columns.map(([, cell]) => cell(row)))]);
+}
+
+/** Lines of cells, columns of one width. */
+export function formatTable(lines: readonly (readonly string[])[]): string {
+  const widths = (lines[0] ?? []).map((_, c) => Math.max(...lines.map((line) => line[c]?.length ?? 0)));
   return lines
     .map((line) =>
       line

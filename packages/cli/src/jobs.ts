@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { FreebindError, recipe, stackTables, type Table } from '@freebind/core';
+import { FreebindError, type Recipe, recipe, stackTables, type Table, type Tables } from '@freebind/core';
 import type { FuseSection, LoadedConfig, RowsChoice, TrainSection } from '@freebind/core/config';
 import { openTables, type TableFolder, tablePath } from '@freebind/core/files';
 import {
@@ -45,21 +45,13 @@ export interface FuseJob {
  * @throws FREEBIND_CONFIG_INVALID when there is no `train` or no `tables`, and what its recipe, tables and row lists refuse
  */
 export async function openTrainJob(config: LoadedConfig, overrides: Overrides): Promise<TrainJob> {
-  const { train, folder, seed = BOND_TRAINING.seed } = config;
-  if (train === undefined) throw missing(config, 'train', '{ "recipe": "unified + c(expert)" }');
+  const { recipe: parsed, training, train } = trainSettings(config, overrides);
+  const { folder } = config;
+  const { rows, factors, checkpoints } = train;
   if (config.tables === undefined) throw missing(config, 'tables', '"tables"');
-  const { recipe: source, rows, factors, checkpoints, epochs, ...settings } = train;
-  const parsed = recipe(source);
   const tables = await openTables(config.tables);
   try {
     const chosen = await rowsByModality(rows, tables, folder);
-    const all = typeof epochs === 'number' ? { displacement: epochs, combination: epochs } : epochs;
-    const training: BondTraining = {
-      ...BOND_TRAINING,
-      ...settings,
-      epochs: { ...BOND_TRAINING.epochs, ...all },
-      seed: overrides.seed ?? seed,
-    };
     const options: TrainJob['options'] = {
       recipe: parsed,
       tables,
@@ -74,6 +66,24 @@ export async function openTrainJob(config: LoadedConfig, overrides: Overrides): 
     await tables.close();
     throw error;
   }
+}
+
+/** What a config's `train` says without its tables. @throws FREEBIND_CONFIG_INVALID when there is none, and what its recipe refuses */
+export function trainSettings(
+  config: LoadedConfig,
+  overrides: Overrides,
+): { readonly recipe: Recipe; readonly training: BondTraining; readonly train: TrainSection } {
+  const { train, seed = BOND_TRAINING.seed } = config;
+  if (train === undefined) throw missing(config, 'train', '{ "recipe": "unified + c(expert)" }');
+  const { recipe: source, rows: _rows, factors: _factors, checkpoints: _checkpoints, epochs, ...settings } = train;
+  const all = typeof epochs === 'number' ? { displacement: epochs, combination: epochs } : epochs;
+  const training: BondTraining = {
+    ...BOND_TRAINING,
+    ...settings,
+    epochs: { ...BOND_TRAINING.epochs, ...all },
+    seed: overrides.seed ?? seed,
+  };
+  return { recipe: recipe(source), training, train };
 }
 
 /** Names of the spaces that a config fuses, or those of them that are `wanted`. @throws FREEBIND_CONFIG_INVALID FREEBIND_SPACE_UNKNOWN */
@@ -162,9 +172,10 @@ function fuseTraining(section: FuseSection, seed: number): FuseTraining {
   };
 }
 
-async function rowsByModality(
+/** The row numbers that a config's `train` names, by modality. */
+export async function rowsByModality(
   rows: TrainSection['rows'],
-  tables: TableFolder,
+  tables: Pick<Tables, 'spaces' | 'modalities'>,
   folder: string,
 ): Promise<RowsByModality | undefined> {
   if (rows === undefined) return undefined;

@@ -11,6 +11,7 @@ import { importBonds } from './commands/import.ts';
 import { inspect } from './commands/inspect.ts';
 import { models } from './commands/models/index.ts';
 import { newPlugin } from './commands/new.ts';
+import { plan } from './commands/plan.ts';
 import { project } from './commands/project.ts';
 import { quickstart } from './commands/quickstart.ts';
 import { retrieve } from './commands/retrieve.ts';
@@ -42,6 +43,7 @@ export function createProgram(session: Session): Command {
     aggregate,
     fuse,
     train,
+    plan,
     compose,
     tune,
     evaluate,

@@ -24,7 +24,7 @@ function helpOf(command: Command): string {
 describe('help', () => {
   test('is there for every command of the program', () => {
     expect(commands.map((command) => command.name())).toEqual(
-      'embed project aggregate fuse train compose tune eval retrieve import inspect models new conform doctor quickstart'.split(
+      'embed project aggregate fuse train plan compose tune eval retrieve import inspect models new conform doctor quickstart'.split(
         ' ',
       ),
     );

@@ -1,7 +1,7 @@
 import { type Table, tableOf } from '../table.ts';
 
 /** Tables of a run that together need at most this much memory are held in it; larger ones are gathered from their files. */
-const HELD_BYTES = 512 * 2 ** 20;
+export const HELD_BYTES = 512 * 2 ** 20;
 
 /** Tables of a run, and whether their rows come from files. */
 export interface RunTables {

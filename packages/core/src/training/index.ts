@@ -34,3 +34,5 @@ export {
 } from './recipe.ts';
 export { discardWorkFolder, openWorkFolder, type WorkFolder } from './work-folder.ts';
 export { type PlannedBond, planTraining, type TrainingPlan } from './training-plan.ts';
+export { type PlannedStage, predict, type ProbedMachine } from '../planning/predict.ts';
+export { fuseStages, shapeOnly, type Stage, trainingStages } from '../planning/stages.ts';

@@ -66,7 +66,7 @@ export interface Trained {
 }
 
 /** Default seconds between checkpoints: a kill costs at most a minute. */
-const CHECKPOINT_SECONDS = 60;
+export const CHECKPOINT_SECONDS = 60;
 
 /**
  * Trains networks: batches, schedules, mixup and dropout seeds all follow from `seed`, `stage` and the step's number, so
