@@ -3,9 +3,9 @@ import { OWN_BACKENDS } from '@freebind/core/config';
 import type { RecordedRow, Results } from './results.ts';
 import { formatMs, formatRate, markdownTable } from './table.ts';
 
-/** Puts `content` between a text's two marks of this name. @throws when it has none */
-export function rewritePart(text: string, name: string, content: string): string {
-  const [begin, end] = [`<!-- ${name}: written by npm run readme -->`, `<!-- /${name} -->`];
+/** Puts `content` between a text's two marks of this name, which say what writes it. @throws when it has none */
+export function rewritePart(text: string, name: string, content: string, by = 'npm run readme'): string {
+  const [begin, end] = [`<!-- ${name}: written by ${by} -->`, `<!-- /${name} -->`];
   const [from, to] = [text.indexOf(begin), text.indexOf(end)];
   if (from === -1 || to < from) throw new Error(`The text has no lines ${begin} and ${end}.`);
   return `${text.slice(0, from)}${begin}\n\n${content}\n\n${text.slice(to)}`;
