@@ -1,5 +1,6 @@
 import {
   checkNetwork,
+  foldNetwork,
   FreebindError,
   inputWidth,
   type Matrix,
@@ -10,7 +11,6 @@ import {
   type ProjectorRunner,
 } from '@freebind/core';
 import type { Emission } from './emission.ts';
-import { foldNetwork } from './fold.ts';
 import { Graph, type Value } from './graph.ts';
 import { runLayers } from './layers.ts';
 import type { Lifetime } from './lifetime.ts';

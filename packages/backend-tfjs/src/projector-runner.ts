@@ -1,5 +1,6 @@
 import {
   checkNetwork,
+  foldNetwork,
   FreebindError,
   inputWidth,
   type Matrix,
@@ -11,7 +12,6 @@ import {
 } from '@freebind/core';
 import type { Device, OpenProgram } from './device.ts';
 import type { Emission } from './emission.ts';
-import { foldNetwork } from './fold.ts';
 import { forward } from './layers.ts';
 import type { Lifetime } from './lifetime.ts';
 import { packArray, packRows, unpackRows } from './packing.ts';

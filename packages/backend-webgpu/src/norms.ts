@@ -1,3 +1,4 @@
+import type { Network, Tensor } from '@freebind/core';
 import { batchNormBackward } from './kernels/batch-norm-backward.ts';
 import { batchNormStatistics, type Standard } from './kernels/batch-norm-statistics.ts';
 import { batchNorm } from './kernels/batch-norm.ts';
@@ -45,7 +46,19 @@ export function runBatchNorm(
 }
 
 /** The name under which inference finds 1 / √(running variance + ε). */
-export const RUNNING_SCALE = 'running_scale';
+const RUNNING_SCALE = 'running_scale';
+
+/** 1 / √(running variance + ε) of every batch-norm of a network, by name, in float64. */
+export function runningScales({ layers, weights }: Network, prefix = ''): readonly (readonly [string, Tensor])[] {
+  return layers.flatMap((layer) => {
+    if (layer.kind === 'residual') return runningScales({ layers: layer.layers, weights }, `${prefix}${layer.name}.`);
+    if (layer.kind !== 'batch-norm') return [];
+    const name = `${prefix}${layer.name}`;
+    const variance = weights[`${name}.running_var`]?.data ?? [];
+    const data = Float64Array.from(variance, (v) => 1 / Math.sqrt(v + layer.epsilon));
+    return [[`${name}.${RUNNING_SCALE}`, { shape: [layer.size], data }] as const];
+  });
+}
 
 export function runLayerNorm(run: Run, x: Rows, epsilon: number, name: string): Pass {
   const { plan, memory, weight } = run;

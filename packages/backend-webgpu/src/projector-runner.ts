@@ -1,5 +1,6 @@
 import {
   checkNetwork,
+  foldNetwork,
   FreebindError,
   inputWidth,
   type Layer,
@@ -10,11 +11,11 @@ import {
   type ProjectorRunner,
 } from '@freebind/core';
 import type { Engine } from './engine.ts';
-import { foldNetwork } from './fold.ts';
 import { weightedSum } from './kernels/weighted-sum.ts';
 import { runLayers } from './layers.ts';
 import type { Lifetime } from './lifetime.ts';
 import { Memory, write } from './memory.ts';
+import { runningScales } from './norms.ts';
 import { Plan, submitAndRead } from './plan.ts';
 import type { Rows } from './rows.ts';
 
@@ -54,7 +55,8 @@ export class WebgpuProjectorRunner implements ProjectorRunner {
     try {
       const heads = await engine.device.guard('Opening a projector', () =>
         mixture.map(foldNetwork).map(({ layers, weights }): Head => {
-          const held = Object.entries(weights).map(([name, { shape, data }]): [string, Rows] => {
+          const needed = [...Object.entries(weights), ...runningScales({ layers, weights })];
+          const held = needed.map(([name, { shape, data }]): [string, Rows] => {
             const [rows, cols] = shape.length >= 2 ? [shape[0] ?? 1, shape[1] ?? 1] : [1, data.length];
             return [name, memory.hold(name, rows, cols, data)];
           });

@@ -1,13 +1,16 @@
-import type { Layer, Network, Tensor } from '@freebind/core';
+import { type Layer, type Network, parametersOf, type Tensor } from './network.ts';
 
 /**
  * A network that gives the same rows in inference with fewer layers: dropout left out, and batch-norm behind a linear layer
  * folded into it. With running statistics it is y = s · x + t, where s = γ/√(variance + ε) and t = β − s · mean, so
- * W ← diag(s) · W and b ← s · b + t; computed in float64.
+ * W ← diag(s) · W and b ← s · b + t; computed in float64. Weights that no layer is left for are left out. For backends: how a
+ * network is stored and trained does not change.
  */
 export function foldNetwork({ layers, weights }: Network): Network {
   const folded: Record<string, Tensor> = { ...weights };
-  return { layers: fold(layers, '', folded), weights: folded };
+  const left = fold(layers, '', folded);
+  const names = new Set(parametersOf(left).map(({ name }) => name));
+  return { layers: left, weights: Object.fromEntries(Object.entries(folded).filter(([name]) => names.has(name))) };
 }
 
 function fold(layers: readonly Layer[], prefix: string, weights: Record<string, Tensor>): readonly Layer[] {
