@@ -9,6 +9,7 @@ import { measure, type MeasuredBackend } from './contenders.ts';
 import type { Row } from './harness.ts';
 import { renderResults } from './page.ts';
 import { earlier, pagePath, readResults, record, thisMachine } from './results.ts';
+import { startUp } from './start-up.ts';
 import { formatRows } from './table.ts';
 import { countsItems } from './task.ts';
 import { planAccuracy } from './plan-accuracy.ts';
@@ -16,6 +17,7 @@ import { TASKS } from './tasks/index.ts';
 
 const USAGE = `usage: npm run bench -- [TASK …] [options]
   TASK             ${TASKS.map(({ name }) => name).join(', ')}, or what stands before a slash (default: all)
+  start-up         the program's start and core's import, by themselves
   plan             what \`freebind plan\` says of three configs beside what they take; by itself, on onnx
   --backend NAME   onnx, a package, or ["package", { options }]; may be given several times (default: all that run here)
   --json           one object a row
@@ -43,7 +45,7 @@ const { values, positionals } = parseArgs({
   },
 });
 /** What is no task of a backend and runs by itself. */
-const SCRIPTS: Readonly<Record<string, typeof planAccuracy>> = { plan: planAccuracy };
+const SCRIPTS: Readonly<Record<string, typeof planAccuracy>> = { plan: planAccuracy, 'start-up': startUp };
 const script = positionals.length === 1 ? SCRIPTS[positionals[0] ?? ''] : undefined;
 /** `preprocess` stands for all whose names begin with `preprocess/`. */
 const isNamed = (task: string, name: string): boolean => task === name || task.startsWith(`${name}/`);
