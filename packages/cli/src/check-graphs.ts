@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { FreebindError } from '@freebind/core';
 import { type Example, type GraphContract, type GraphFinding, proveGraph } from '@freebind/encoder-onnx';
-import { type Model, nameOf } from '@freebind/models';
+import { allModels, localModels, type Model, nameOf } from '@freebind/models';
 
 /** What was found of one graph file. */
 export interface CheckedGraph {
@@ -20,19 +20,21 @@ export interface CheckOptions {
 }
 
 /**
- * Checks one graph file, or all graphs of a model in a folder.
+ * Checks one graph file, or all graphs of a model in a folder, against what the folder's own `models.json` says of them, where it has
+ * one for this model.
  *
  * @throws FREEBIND_FILE_MISSING when there is none; FREEBIND_ARGUMENT_INVALID when it does not show which graph a file is
  */
 export async function checkPath(
   path: string,
-  model: Model,
+  official: Model,
   options: CheckOptions,
   onNote: (text: string) => void,
 ): Promise<readonly CheckedGraph[]> {
   const stats = await stat(path).catch(() => undefined);
   if (stats === undefined)
     throw new FreebindError('FREEBIND_FILE_MISSING', `There is no ${path}. Check the path for a slip.`);
+  const model = describedIn(stats.isFile() ? dirname(path) : path, official);
   if (stats.isFile()) return [await checkFile(path, options.as ?? graphOf(path, model), model, options)];
   const wanted = Object.keys(model.about.graphs).filter((graph) => options.as === undefined || graph === options.as);
   const checked: CheckedGraph[] = [];
@@ -41,6 +43,12 @@ export async function checkPath(
     checked.push(await checkFile(join(path, graph), graph, model, options));
   }
   return checked;
+}
+
+/** The model as a folder describes it. @throws FREEBIND_FILE_INVALID for a `models.json` that is damaged or of another model */
+function describedIn(folder: string, official: Model): Model {
+  const { models, variant } = official;
+  return allModels([localModels(models, variant, { folder })]).find((one) => one.variant === variant) ?? official;
 }
 
 async function checkFile(

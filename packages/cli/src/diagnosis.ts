@@ -18,6 +18,7 @@ import {
   OWN_BACKENDS,
   probeMemory,
 } from '@freebind/core/config';
+import { type SpaceFiles, spaceFiles } from './space-files.ts';
 
 /** What `freebind doctor` finds. Plain data; `mend` is the line that mends what is wrong. */
 export interface Diagnosis {
@@ -26,6 +27,8 @@ export interface Diagnosis {
   readonly config?: { readonly file: string } | { readonly problem: string };
   readonly plugins: readonly PluginState[];
   readonly backends: readonly BackendState[];
+  /** The model files of each installed space. */
+  readonly models: readonly SpaceFiles[];
 }
 
 /** A plugin that is here, or that could be. */
@@ -71,7 +74,8 @@ export async function diagnose(
   );
   const plugins = (await findPlugins(folder, [...OWN_BACKENDS, ...named])).map(stateOf);
   const backends = measure ? await measureBackends(folder, choices, devices) : [];
-  return { node: nodeState(), machine: machine(), ...(config !== undefined && { config }), plugins, backends };
+  const models = await spaceFiles(folder, choices);
+  return { node: nodeState(), machine: machine(), ...(config !== undefined && { config }), plugins, backends, models };
 }
 
 /** Starts and measures what `auto` would choose from here, and remembers it for `auto`; then other devices, if they are asked for. */

@@ -1,39 +1,60 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isFreebindError } from '@freebind/core';
-import { findConfig, inspectPlugin } from '@freebind/core/config';
-import { type ModelManifest, readModelManifest } from '@freebind/models';
+import { findConfig, inspectPlugin, loadPlugin, type PluginChoice } from '@freebind/core/config';
+import { type ModelManifest, parseModelManifest, readModelManifest } from '@freebind/models';
 
 /** freebind's own packages of spaces with models. */
 const OWN = ['@freebind/space-imagebind', '@freebind/space-internvl', '@freebind/space-clap'];
 
-/**
- * The lists of models of the spaces that are installed: freebind's own, the config's plugins and the dependencies of the project
- * in `folder`, where their package.json names one (`"freebind": { "models": "./models.json" }`). None of their code is run.
- */
+/** A list of models, with what the config gives the package that brings it. */
+export interface InstalledModels {
+  readonly models: ModelManifest;
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+/** The lists of models of the spaces that are installed, as `installedWithOptions` finds them for the config here or above. */
 export async function installedModels(folder: string): Promise<readonly ModelManifest[]> {
   const config = await findConfig({ path: folder });
-  const named = (config?.plugins ?? []).flatMap((choice) =>
+  const found = await installedWithOptions(config?.folder ?? folder, config?.plugins ?? [], folder);
+  return found.map(({ models }) => models);
+}
+
+/**
+ * The lists of models of the spaces that are installed: those of `plugins`, freebind's own, and those of the dependencies of the
+ * `project`, where their package.json names one (`"freebind": { "models": "./models.json" }`). None of their code is run, but for
+ * plugins whose options alone say what they bring.
+ */
+export async function installedWithOptions(
+  folder: string,
+  plugins: readonly PluginChoice[],
+  project: string,
+): Promise<readonly InstalledModels[]> {
+  const named = plugins.flatMap((choice) =>
     typeof choice === 'string' ? choice : 'manifest' in choice ? choice.manifest.package : choice[0],
   );
-  const names = new Set([...OWN, ...named, ...(await dependenciesOf(folder))]);
-  const found = await Promise.all([...names].map((name) => modelsOf(name, config?.folder ?? folder)));
+  const others = new Set([...OWN, ...(await dependenciesOf(project))].filter((name) => !named.includes(name)));
+  const found = await Promise.all([...others, ...plugins].map((choice) => modelsOf(choice, folder)));
   return found.filter((list) => list !== undefined);
 }
 
-async function modelsOf(name: string, folder: string): Promise<ModelManifest | undefined> {
-  const home = await inspectPlugin(name, folder).then(
-    (plugin) => plugin.folder,
-    (error: unknown) => {
-      // A package that is not installed, or no plugin, or none of ours to judge here: `freebind doctor` tells.
-      if (isFreebindError(error)) return undefined;
-      throw error;
-    },
-  );
-  if (home === undefined) return undefined;
-  const { freebind } = await readObject(join(home, 'package.json'));
-  const path = typeof freebind === 'object' && freebind !== null && 'models' in freebind ? freebind.models : undefined;
-  return typeof path === 'string' ? readModelManifest(join(home, path)) : undefined;
+async function modelsOf(choice: PluginChoice, folder: string): Promise<InstalledModels | undefined> {
+  const [name, given] =
+    typeof choice === 'string' ? [choice] : 'manifest' in choice ? [choice.manifest.package] : choice;
+  const options = Object(given) as Record<string, unknown>; // an object, whatever was given
+  try {
+    const home = (await inspectPlugin(name, folder)).folder;
+    const { freebind } = await readObject(join(home, 'package.json'));
+    const path =
+      typeof freebind === 'object' && freebind !== null && 'models' in freebind ? freebind.models : undefined;
+    if (typeof path === 'string') return { models: readModelManifest(join(home, path)), options };
+    const { modelList } = given === undefined && typeof choice === 'string' ? {} : await loadPlugin(choice, folder);
+    return modelList === undefined ? undefined : { models: parseModelManifest(modelList, name), options };
+  } catch (error) {
+    // A package that is not installed, or no plugin, or none of ours to judge here: `freebind doctor` tells.
+    if (isFreebindError(error) && error.code !== 'FREEBIND_FILE_INVALID') return undefined;
+    throw error;
+  }
 }
 
 async function dependenciesOf(folder: string): Promise<readonly string[]> {

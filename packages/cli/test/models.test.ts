@@ -154,6 +154,21 @@ describe('models check', () => {
     expect(found?.findings).toHaveLength(5);
   });
 
+  test("holds graphs against the folder's own models.json, where it has one", async () => {
+    const dir = scratch();
+    const official = findModel(lists, 'internvl');
+    const { 'internvl_c_text.onnx': graph } = official.about.graphs;
+    const own = { ...official.about, graphs: { 'internvl_c_text.onnx': { ...graph, dimension: 24 } } };
+    writeFileSync(join(dir, 'models.json'), JSON.stringify({ space: 'internvl', variants: { 'c-14b-224': own } }));
+    symlinkSync(golden('models/internvl_c_text.onnx'), join(dir, 'internvl_c_text.onnx'));
+    for (const path of [dir, join(dir, 'internvl_c_text.onnx')])
+      expect(await checkPath(path, official, { threads: 1 }, () => undefined)).toMatchObject([{ ok: true }]);
+    writeFileSync(join(dir, 'models.json'), '{}');
+    await expect(checkPath(dir, official, {}, () => undefined)).rejects.toMatchObject({
+      code: 'FREEBIND_FILE_INVALID',
+    });
+  });
+
   // These two were traced with two rows, and `window_reverse` of LAION's code (clap_module/htsat.py) keeps that number as a
   // constant: with two rows they are right, with any other number windows of different rows are mixed.
   test.each([

@@ -108,6 +108,35 @@ describe('doctor', () => {
     expect(stdout).toContain('mend it: npm i freebind-nowhere');
   });
 
+  test("tells of each space which model files are there, where the config puts them, and what mends what isn't", async () => {
+    const [dir, root] = [scratch(), scratch()];
+    const files = ['vision.onnx', 'text.onnx', 'tokenizer.json'];
+    const text = { graph: 'text.onnx', tokenizer: 'tokenizer.json', length: 77, output: 'out' };
+    const image = { graph: 'vision.onnx', prepare: 'clip-224', output: 'out' };
+    const described = { dimension: 4, modalities: { image, text } };
+    const plugins = [
+      ['@freebind/space-onnx', { id: 'mine', ...described, models: 'here' }],
+      ['@freebind/space-onnx', { id: 'other', ...described }],
+    ];
+    writeFileSync(join(dir, 'freebind.config.json'), JSON.stringify({ plugins }));
+    mkdirSync(join(dir, 'here'));
+    for (const name of files) writeFileSync(join(dir, 'here', name), '');
+    const clap = join(root, 'clap/general');
+    mkdirSync(clap, { recursive: true });
+    writeFileSync(join(clap, 'vocab.json'), 'of another size');
+    const { stdout } = await freebind(['doctor', '--no-measure'], {
+      cwd: dir,
+      env: { FREEBIND_MODELS: root, HF_HOME: join(root, 'hf') },
+    });
+    expect(stdout).toContain('ok       space mine (onnx/mine): all 3 files');
+    expect(stdout).toContain(
+      `missing  space other (onnx/other): 3 of 3 files are missing: ${files.join(', ')}\n         mend it: export ${files.join(', ')} into ${root}/onnx/other (docs/models.md)`,
+    );
+    expect(stdout).toMatch(
+      /space clap-general \(clap\/general\): 3 of 4 files are missing: clap_audio.onnx, clap_text.onnx, merges.txt; of another size than they should be: vocab.json\n +mend it: freebind models pull clap\/general, and export clap_audio.onnx, clap_text.onnx into/,
+    );
+  });
+
   test('tells a config that is wrong, and does not fail', async () => {
     const dir = scratch();
     writeFileSync(join(dir, 'freebind.config.json'), '{ "bakend": "onnx" }');

@@ -95,7 +95,14 @@ export {
   widthAfter,
 } from './network.ts';
 export { checkBond, openBond } from './opened-bond.ts';
-export { API_VERSION, type ConfiguredPlugin, definePlugin, type Plugin, type PluginManifest } from './plugin.ts';
+export {
+  API_VERSION,
+  type ConfiguredPlugin,
+  definePlugin,
+  type Plugin,
+  type PluginManifest,
+  type PluginOfOptions,
+} from './plugin.ts';
 export { projector, PROJECTOR_HIDDEN } from './projector.ts';
 export { PRESETS, PUBLISHED } from './published.ts';
 export { hash32, normalMatrix, type Random, random, uniformReals } from './random.ts';

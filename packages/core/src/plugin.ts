@@ -27,6 +27,14 @@ export interface ConfiguredPlugin {
    * not the module, so that defining a plugin does not load inversify (0.1 s), and two copies of inversify do no harm.
    */
   readonly load: (container: ContainerModuleLoadOptions) => void;
+  /** Its list of model files, as a `models.json` has it, where its options decide and no file of its package says. */
+  readonly modelList?: unknown;
+}
+
+/** What a plugin brings by its options. */
+export interface PluginOfOptions extends Pick<PluginManifest, 'spaces' | 'bonds' | 'backends'> {
+  /** See `ConfiguredPlugin.modelList`. */
+  readonly modelList?: unknown;
 }
 
 /** Call it with options to configure it. The manifest reads without calling. */
@@ -42,16 +50,18 @@ export interface Plugin<Options> {
 export function definePlugin<Options extends object = Record<string, never>>(
   manifest: PluginManifest,
   load: (container: ContainerModuleLoadOptions, options: Partial<Options>) => void,
-  brings: (options: Partial<Options>) => Pick<PluginManifest, 'spaces' | 'bonds' | 'backends'> = () => ({}),
+  brings: (options: Partial<Options>) => PluginOfOptions = () => ({}),
 ): Plugin<Options> {
   const plugin = (options: Partial<Options> = {}): ConfiguredPlugin => {
-    const configured = { ...manifest, ...brings(options) };
+    const { modelList, ...brought } = brings(options);
+    const configured = { ...manifest, ...brought };
     return {
       manifest: configured,
       load: (container) => {
         container.bind(PLUGIN).toConstantValue(configured);
         load(container, options);
       },
+      ...(modelList !== undefined && { modelList }),
     };
   };
   return Object.assign(plugin, { manifest });

@@ -1,5 +1,6 @@
 import { API_VERSION, definePlugin, type Plugin, SPACE } from '@freebind/core';
 import { type OnnxSpaceConfig, readOnnxSpaceConfig } from './config.ts';
+import { onnxModels } from './onnx-models.ts';
 import { onnxSpace } from './onnx-space.ts';
 
 export { type OnnxSpaceConfig, type OnnxSpaceSettings, readOnnxSpaceConfig } from './config.ts';
@@ -21,7 +22,11 @@ const onnx: Plugin<OnnxSpaceConfig> = definePlugin<OnnxSpaceConfig>(
       .whenNamed(settings.id)
       .onDeactivation((space) => space.close());
   },
-  (options) => (isEmpty(options) ? {} : { spaces: [readOnnxSpaceConfig(options).id] }),
+  (options) => {
+    if (isEmpty(options)) return {};
+    const settings = readOnnxSpaceConfig(options);
+    return { spaces: [settings.id], modelList: onnxModels(settings) };
+  },
 );
 
 function isEmpty(options: object): boolean {

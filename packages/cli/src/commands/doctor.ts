@@ -2,12 +2,15 @@ import type { Command } from 'commander';
 import type { BackendState, Diagnosis } from '../diagnosis.ts';
 import { examples } from '../options.ts';
 import type { Session } from '../session.ts';
+import type { SpaceFiles } from '../space-files.ts';
 
 /** `freebind doctor`: what is here, what is missing, and the line that mends it. */
 export function doctor(program: Command, session: Session): void {
   program
     .command('doctor')
-    .description('Node, plugins, backends and devices: what works, what is missing and the line that mends it.')
+    .description(
+      "Node, plugins, backends, devices and the spaces' model files: what works, what is missing and the line that mends it.",
+    )
     .option(
       '--devices',
       "also try backends' other devices, such as onnx:webgpu; their drivers may print lines of their own",
@@ -24,7 +27,7 @@ export function doctor(program: Command, session: Session): void {
     });
 }
 
-function format({ node, machine, config, plugins, backends }: Diagnosis): string {
+function format({ node, machine, config, plugins, backends, models }: Diagnosis): string {
   const file = config === undefined ? 'none here or above; commands use the onnx backend' : undefined;
   return [
     line(node.ok, `node ${node.version} (wanted ${node.wanted})`, node.mend),
@@ -38,6 +41,7 @@ function format({ node, machine, config, plugins, backends }: Diagnosis): string
         : line(false, problem, mend),
     ),
     ...backends.map(formatBackend),
+    ...models.map(formatFiles),
   ].join('\n');
 }
 
@@ -58,6 +62,15 @@ function formatBackend({ backend, manifest, rates, losesTo, problem }: BackendSt
     true,
     `backend ${backend} on ${device}: ${says.join(', ')}; ${rates.matrix} GFLOP/s on a product${step}${lost}${tried}`,
   );
+}
+
+function formatFiles({ space, model, files, missing, wrong, problem, mend }: SpaceFiles): string {
+  if (problem !== undefined) return line(false, `space ${space}: ${problem}`);
+  const says = [
+    ...(missing.length > 0 ? [`${missing.length} of ${files} files are missing: ${missing.join(', ')}`] : []),
+    ...(wrong.length > 0 ? [`of another size than they should be: ${wrong.join(', ')}`] : []),
+  ];
+  return line(says.length === 0, `space ${space} (${model}): ${says.join('; ') || `all ${files} files`}`, mend);
 }
 
 function line(ok: boolean, text: string, mend?: string): string {
