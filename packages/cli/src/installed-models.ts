@@ -30,10 +30,12 @@ export async function installedWithOptions(
   plugins: readonly PluginChoice[],
   project: string,
 ): Promise<readonly InstalledModels[]> {
-  const named = plugins.flatMap((choice) =>
-    typeof choice === 'string' ? choice : 'manifest' in choice ? choice.manifest.package : choice[0],
+  const named = new Set(
+    plugins.map((choice) =>
+      typeof choice === 'string' ? choice : 'manifest' in choice ? choice.manifest.package : choice[0],
+    ),
   );
-  const others = new Set([...OWN, ...(await dependenciesOf(project))].filter((name) => !named.includes(name)));
+  const others = new Set([...OWN, ...(await dependenciesOf(project))].filter((name) => !named.has(name)));
   const found = await Promise.all([...others, ...plugins].map((choice) => modelsOf(choice, folder)));
   return found.filter((list) => list !== undefined);
 }

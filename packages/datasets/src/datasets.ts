@@ -42,6 +42,8 @@ export interface Dataset {
   readonly source: string;
   /** Clips, pictures or pairs of the split that the papers evaluate, as its authors give it. */
   readonly size: number;
+  /** Where that number stands, and what is not known of it. */
+  readonly sizeSource: string;
   readonly read: DatasetReader;
 }
 
@@ -53,6 +55,7 @@ export const DATASETS: Readonly<Record<DatasetName, Dataset>> = {
     layout: 'test.csv, and clips as audio/YOUTUBEID_START.wav or audio/YOUTUBEID.wav.',
     source: 'https://github.com/cdjkim/audiocaps',
     size: 975,
+    sizeSource: 'dataset/test.csv of the repository (d004db3): 4,875 captions of 975 clips',
     read: readAudiocaps,
   },
   clotho: {
@@ -61,6 +64,8 @@ export const DATASETS: Readonly<Record<DatasetName, Dataset>> = {
     layout: 'clotho_captions_evaluation.csv, and clips as evaluation/FILE_NAME.',
     source: 'https://zenodo.org/records/4783391',
     size: 1045,
+    sizeSource:
+      'the evaluation split: the 4,981 clips of version 1 less 2,893 of development and 1,043 of test, and unchanged since (Zenodo)',
     read: readClotho,
   },
   vggss: {
@@ -69,6 +74,7 @@ export const DATASETS: Readonly<Record<DatasetName, Dataset>> = {
     layout: 'vggss.json, sounds as audio/FILE.wav and frames as frames/FILE.jpg.',
     source: 'https://github.com/hche11/Localizing-Visual-Sounds-the-Hard-Way',
     size: 5158,
+    sizeSource: 'metadata/vggss.json of the repository (8fe8cbb)',
     read: readVggss,
   },
   flickrnet: {
@@ -77,6 +83,7 @@ export const DATASETS: Readonly<Record<DatasetName, Dataset>> = {
     layout: 'Annotations/ID.xml, sounds as audio/ID.wav and frames as frames/ID.jpg.',
     source: 'https://github.com/ardasnck/learning_to_localize_sound_source',
     size: 5000,
+    sizeSource: '"5k image-sound pairs" in the README of the repository; the exact number is not verified',
     read: readFlickrnet,
   },
   coco: {
@@ -85,6 +92,8 @@ export const DATASETS: Readonly<Record<DatasetName, Dataset>> = {
     layout: "dataset_coco.json (Karpathy's splits), and pictures as val2014/COCO_val2014_….jpg.",
     source: 'https://cs.stanford.edu/people/karpathy/deepimagesent/caption_datasets.zip',
     size: 5000,
+    sizeSource:
+      'the test split of Karpathy & Fei-Fei (CVPR 2015), as those who use dataset_coco.json count it; the file itself is not verified',
     read: readCoco,
   },
   flickr30k: {
@@ -94,6 +103,8 @@ export const DATASETS: Readonly<Record<DatasetName, Dataset>> = {
       "dataset_flickr30k.json (Karpathy's splits) or flickr_annotations_30k.csv, and pictures as flickr30k-images/FILENAME.",
     source: 'https://cs.stanford.edu/people/karpathy/deepimagesent/caption_datasets.zip',
     size: 1000,
+    sizeSource:
+      'the test split of Karpathy & Fei-Fei (CVPR 2015), as those who use dataset_flickr30k.json count it; the file itself is not verified',
     read: readFlickr30k,
   },
   esc50: {
@@ -102,6 +113,7 @@ export const DATASETS: Readonly<Record<DatasetName, Dataset>> = {
     layout: 'meta/esc50.csv, and clips as audio/FILENAME.',
     source: 'https://github.com/karolpiczak/ESC-50',
     size: 2000,
+    sizeSource: 'README of the repository: 50 classes of 40 recordings',
     read: readEsc50,
   },
   audioset: {
@@ -111,6 +123,7 @@ export const DATASETS: Readonly<Record<DatasetName, Dataset>> = {
       'eval_segments.csv and class_labels_indices.csv, and clips as audio/YTID.wav (or YYTID.wav, YTID_START_END.wav).',
     source: 'https://research.google.com/audioset/download.html',
     size: 20_371,
+    sizeSource: 'the head of eval_segments.csv: num_segs=20371, num_unique_labels=527',
     read: readAudioset,
   },
   imagenet: {
@@ -120,6 +133,8 @@ export const DATASETS: Readonly<Record<DatasetName, Dataset>> = {
       'LOC_synset_mapping.txt, pictures as val/SYNSET/NAME.JPEG (or val/NAME.JPEG with LOC_val_solution.csv), and, for names of classes of your own, classnames.txt.',
     source: 'https://www.kaggle.com/c/imagenet-object-localization-challenge/data',
     size: 50_000,
+    sizeSource:
+      'the validation split of ILSVRC 2012 (Russakovsky et al., IJCV 2015): 50 pictures of each of 1,000 classes',
     read: readImagenet,
   },
 };

@@ -1,5 +1,5 @@
 /**
- * The prompt of sounds: LAION-CLAP, `experiment_scripts/esc50_api.py`. FreeBind's repository has no evaluation code and its paper
+ * The prompt of sounds: LAION-AI/CLAP `experiment_scripts/esc50_api.py` (36187f0), "This is a sound of " before the class's name. FreeBind's repository has no evaluation code and its paper
  * names no prompts; this is the one that its audio-text experts are evaluated with.
  */
 export const SOUND_TEMPLATES: readonly string[] = ['This is a sound of {}'];
@@ -9,7 +9,8 @@ const both = (prompts: readonly string[]): readonly string[] =>
   prompts.flatMap((prompt) => [prompt.replace('*', 'a'), prompt.replace('*', 'the')]);
 
 /**
- * CLIP's 80 prompts for ImageNet (arXiv 2103.00020; openai/CLIP, `notebooks/Prompt_Engineering_for_ImageNet.ipynb`). FreeBind names
+ * CLIP's 80 prompts for ImageNet (arXiv 2103.00020; openai/CLIP, `notebooks/Prompt_Engineering_for_ImageNet.ipynb`
+ * of d05afc4, whose 80 are these, in another order: their mean is the same). FreeBind names
  * no prompts; these are the usual ones. "itap" is "I took a picture".
  */
 export const IMAGE_TEMPLATES: readonly string[] = [

@@ -17,6 +17,10 @@ test.each(Object.keys(PUBLISHED))('%s has figures on all nine sets, two rows whe
   }
 });
 
+test('every size of a split says where it stands', () => {
+  for (const name of names) expect(DATASETS[name].sizeSource).not.toBe('');
+});
+
 // FreeBind, tables 3 and 4, as the README of its repository shows them.
 test('the figures are those of the tables', () => {
   expect(publishedResults('clotho', 'imagebind++')).toEqual([

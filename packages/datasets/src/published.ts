@@ -27,7 +27,10 @@ interface Row extends Pick<PublishedResult, 'recipe' | 'preset'> {
 
 const NONE = [null, null] as const;
 
-/** The papers' tables, row by row, as far as freebind has the spaces. */
+/**
+ * The papers' tables, row by row, as far as freebind has the spaces: compared number by number with the pictures of tables 3 and 4
+ * in FreeBind's repository (zehanwang01/FreeBind d0606bc, `assets/figure1.png` and `figure2.png`).
+ */
 const ROWS: readonly Row[] = [
   {
     recipe: 'internvl',
@@ -163,7 +166,7 @@ const ROWS: readonly Row[] = [
 /**
  * What FreeBind reports for a recipe on a data set, a row a preset; none where it reports nothing. Of retrieval its table gives one
  * number and names no direction. It lies between the two where both are published, as for InternVL-C on COCO: 70.6 and 54.1
- * (arXiv 2312.14238), and 61.05 here. So it is compared with the mean of both.
+ * (OpenGVLab/InternVL `clip_benchmark/README.md`), and 61.05 here. So it is compared with the mean of both.
  */
 export function publishedResults(dataset: DatasetName, recipe: string): readonly PublishedResult[] {
   return ROWS.filter((row) => row.recipe === recipe).flatMap((row): readonly PublishedResult[] => {
