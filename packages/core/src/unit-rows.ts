@@ -1,5 +1,5 @@
 import { FreebindError } from './errors.ts';
-import { findBadRow, type Matrix, normaliseRows } from './matrix.ts';
+import { findBadRow, type Matrix, sliceRows } from './matrix.ts';
 import type { Table } from './table.ts';
 
 /**
@@ -25,25 +25,30 @@ export function unitRows(table: Table): Table {
 }
 
 function unit(rows: Matrix, table: Table, numberOf: (row: number) => number): Matrix {
-  const bad = findBadRow(rows);
-  if (bad !== undefined) {
-    throw new FreebindError(
-      'FREEBIND_NUMBER_INVALID',
-      `Row ${numberOf(bad.row)} of ${table.source} is ${bad.problem === 'zero row' ? 'all zeros' : `not finite (${bad.problem})`}; embeddings must be unit rows. Embed that item again or leave it out.`,
-    );
-  }
   const { cols, data } = rows;
-  for (let r = 0; r < rows.rows; r++) {
-    let sum = 0;
-    for (let c = 0; c < cols; c++) sum += (data[r * cols + c] ?? 0) ** 2;
-    const norm = Math.sqrt(sum);
-    if (Math.abs(norm - 1) > UNIT_TOLERANCE) {
-      throw new FreebindError(
-        'FREEBIND_NUMBER_INVALID',
-        `Row ${numberOf(r)} of ${table.source} has norm ${norm.toPrecision(4)}, but embeddings must be unit rows. Divide each row by its L2 norm; raw encoder features belong to \`freebind fuse\`.`,
-      );
-    }
-  }
   // A copy: what a table hands out may be a view of somebody's matrix.
-  return normaliseRows({ rows: rows.rows, cols, data: data.slice() });
+  const out = data instanceof Float64Array ? new Float64Array(data.length) : new Float32Array(data.length);
+  for (let r = 0, at = 0; r < rows.rows; r++, at += cols) {
+    let sum = 0;
+    for (let c = at; c < at + cols; c++) {
+      const x = data[c] ?? 0;
+      sum += x * x;
+    }
+    const norm = Math.sqrt(sum);
+    // Also where it is NaN.
+    if (!(Math.abs(norm - 1) <= UNIT_TOLERANCE)) throw notUnit(sliceRows(rows, r, r + 1), norm, table, numberOf(r));
+    const scale = 1 / norm;
+    for (let c = at; c < at + cols; c++) out[c] = (data[c] ?? 0) * scale;
+  }
+  return { rows: rows.rows, cols, data: out };
+}
+
+function notUnit(row: Matrix, norm: number, { source }: Table, number: number): FreebindError {
+  const bad = findBadRow(row);
+  return new FreebindError(
+    'FREEBIND_NUMBER_INVALID',
+    bad === undefined
+      ? `Row ${number} of ${source} has norm ${norm.toPrecision(4)}, but embeddings must be unit rows. Divide each row by its L2 norm; raw encoder features belong to \`freebind fuse\`.`
+      : `Row ${number} of ${source} is ${bad.problem === 'zero row' ? 'all zeros' : `not finite (${bad.problem})`}; embeddings must be unit rows. Embed that item again or leave it out.`,
+  );
 }
