@@ -9,6 +9,7 @@ import { measure, type MeasuredBackend } from './contenders.ts';
 import type { Row } from './harness.ts';
 import { renderResults } from './page.ts';
 import { earlier, pagePath, readResults, record, thisMachine } from './results.ts';
+import { reading } from './reading.ts';
 import { startUp } from './start-up.ts';
 import { formatRows } from './table.ts';
 import { countsItems } from './task.ts';
@@ -17,6 +18,7 @@ import { TASKS } from './tasks/index.ts';
 
 const USAGE = `usage: npm run bench -- [TASK …] [options]
   TASK             ${TASKS.map(({ name }) => name).join(', ')}, or what stands before a slash (default: all)
+  reading          training from tables on disk beside training from memory, by itself, on onnx
   start-up         the program's start and core's import, by themselves
   plan             what \`freebind plan\` says of three configs beside what they take; by itself, on onnx
   --backend NAME   onnx, a package, or ["package", { options }]; may be given several times (default: all that run here)
@@ -45,7 +47,7 @@ const { values, positionals } = parseArgs({
   },
 });
 /** What is no task of a backend and runs by itself. */
-const SCRIPTS: Readonly<Record<string, typeof planAccuracy>> = { plan: planAccuracy, 'start-up': startUp };
+const SCRIPTS: Readonly<Record<string, typeof planAccuracy>> = { plan: planAccuracy, reading, 'start-up': startUp };
 const script = positionals.length === 1 ? SCRIPTS[positionals[0] ?? ''] : undefined;
 /** `preprocess` stands for all whose names begin with `preprocess/`. */
 const isNamed = (task: string, name: string): boolean => task === name || task.startsWith(`${name}/`);
