@@ -8,6 +8,9 @@ import { FOR_READING } from './usage.ts';
 /** What this backend asks of an adapter beyond the defaults: as large buffers as there are. */
 const RAISED = ['maxBufferSize', 'maxStorageBufferBindingSize'] as const;
 
+/** Lets lanes that run together hand each other numbers; the tiles of products that do are used where the adapter has it. */
+const SUBGROUPS: GPUFeatureName = 'subgroups';
+
 /** Counts of what is allocated on the device. */
 export interface Allocated {
   readonly buffers: number;
@@ -20,6 +23,8 @@ export class Device {
   readonly name: string;
   /** A CPU does the work. */
   readonly software: boolean;
+  /** Whether kernels may use subgroups: they are there, and whole ones fill a workgroup of 64. */
+  readonly subgroups: boolean;
   /** What tells adapters and, where it is told, their drivers apart. */
   readonly identity: Readonly<Record<'vendor' | 'architecture' | 'device' | 'description', string>>;
   readonly #device: GPUDevice;
@@ -35,6 +40,7 @@ export class Device {
     const { vendor, architecture, description, device: model } = info;
     this.name = description || [vendor, architecture, model].filter(Boolean).join(' ') || 'unnamed adapter';
     this.software = info.isFallbackAdapter;
+    this.subgroups = device.features.has(SUBGROUPS);
     this.identity = { vendor, architecture, device: model, description };
     void this.#watch();
   }
@@ -50,10 +56,12 @@ export class Device {
       throw unavailable(cause);
     }
     if (adapter === null) throw unavailable();
-    const { limits } = adapter;
+    const { limits, features, info } = adapter;
     const requiredLimits = Object.fromEntries(RAISED.map((name) => [name, limits[name]]));
+    // Sizes are powers of two.
+    const requiredFeatures = features.has(SUBGROUPS) && info.subgroupMaxSize <= 64 ? [SUBGROUPS] : [];
     try {
-      return new Device(gpu, adapter, await adapter.requestDevice({ requiredLimits }));
+      return new Device(gpu, adapter, await adapter.requestDevice({ requiredLimits, requiredFeatures }));
     } catch (cause) {
       throw unavailable(cause);
     }

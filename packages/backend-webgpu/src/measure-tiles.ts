@@ -16,7 +16,7 @@ const HOPELESS = 3;
 /** Milliseconds of a product of this shape with each tile that suits it; tiles that the device refuses are left out. */
 export async function measureTiles(device: Device, shape: ProductShape): Promise<ReadonlyMap<TileName, number>> {
   const memory = new Memory(device);
-  const candidates = candidatesFor(shape).map(([name, tile]) => ({
+  const candidates = candidatesFor(shape, device.subgroups).map(([name, tile]) => ({
     name,
     plan: new Plan(device, { choose: async () => tile }),
   }));
@@ -47,10 +47,13 @@ export async function measureTiles(device: Device, shape: ProductShape): Promise
 }
 
 /** Those that are less than four times as high and as wide as the result: more of others would be computed for nothing. */
-function candidatesFor({ m, n }: ProductShape): readonly (readonly [TileName, MatmulTile])[] {
+function candidatesFor({ m, n }: ProductShape, subgroups: boolean): readonly (readonly [TileName, MatmulTile])[] {
   // The keys of a literal.
   const all = Object.entries(TILES) as readonly (readonly [TileName, MatmulTile])[];
-  return all.filter(([, { threadsM, perM, threadsN, perN }]) => threadsM * perM < 4 * m && threadsN * perN < 4 * n);
+  return all.filter(
+    ([, { threadsM, perM, threadsN, perN, reads }]) =>
+      threadsM * perM < 4 * m && threadsN * perN < 4 * n && (subgroups || reads !== 'subgroup'),
+  );
 }
 
 async function timeAll(

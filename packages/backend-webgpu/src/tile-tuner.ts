@@ -22,7 +22,11 @@ export function tuneTiles(device: Device, host: Host): TileChoice {
   return new TileTuner({
     rule: (shape) => tileFor(shape, device.software),
     measure: (shape) => measureTiles(device, shape),
-    kept: host.openMeasurements?.({ adapter: device.identity, kernels: hash32(tileSources()) }),
+    kept: host.openMeasurements?.({
+      adapter: device.identity,
+      subgroups: device.subgroups,
+      kernels: hash32(tileSources()),
+    }),
   });
 }
 

@@ -31,10 +31,18 @@ afterAll(() => {
   if (device instanceof Device) device.close();
 });
 
-/** The body of a kernel's test. It is skipped where there is no device, which FREEBIND_REQUIRE_DEVICE=1 makes a failure. */
-export function onDevice(check: (run: RunKernel) => Promise<void>): (context: TestContext) => Promise<void> {
+/**
+ * The body of a kernel's test. It is skipped where there is no device, which FREEBIND_REQUIRE_DEVICE=1 makes a failure, and where the
+ * device has not what its tile `needs`.
+ */
+export function onDevice(
+  check: (run: RunKernel) => Promise<void>,
+  needs?: Pick<MatmulTile, 'reads'>,
+): (context: TestContext) => Promise<void> {
   return async ({ skip }) => {
     if (typeof device === 'string') return skip(device);
+    if (needs?.reads === 'subgroup' && !device.subgroups)
+      return skip(`${device.name} has no subgroups that fill 64 threads`);
     return check((arrays, record, tile) => runOn(device, arrays, record, tile));
   };
 }

@@ -6,9 +6,11 @@ export interface MatmulTile {
   /** Entries of a thread. */
   readonly perM: number;
   readonly perN: number;
-  /** Whether slices of A and B go through workgroup memory, and how many columns of A do at once. */
-  readonly staged: boolean;
-  readonly depth: number;
+  /**
+   * How threads come by A and B: each reads what it needs from memory; slices of both go through workgroup memory, so many columns of
+   * A at once; or a subgroup reads a piece of each row of A together and its lanes hand it to each other.
+   */
+  readonly reads: 'direct' | 'subgroup' | { readonly staged: number };
 }
 
 /**
@@ -18,14 +20,16 @@ export interface MatmulTile {
  */
 export const TILES = {
   /** Without workgroup memory, for devices in software, where barriers cost more than they save; `narrow` for a query or two. */
-  narrow: { name: '2 × 64, direct', threadsM: 1, threadsN: 16, perM: 2, perN: 4, staged: false, depth: 1 },
-  direct: { name: '4 × 64, direct', threadsM: 1, threadsN: 16, perM: 4, perN: 4, staged: false, depth: 1 },
+  narrow: { name: '2 × 64, direct', threadsM: 1, threadsN: 16, perM: 2, perN: 4, reads: 'direct' },
+  direct: { name: '4 × 64, direct', threadsM: 1, threadsN: 16, perM: 4, perN: 4, reads: 'direct' },
   /** 4 × 32, for a handful of queries: a taller tile would mostly multiply rows that are not there. */
-  flat: { name: '4 × 32', threadsM: 1, threadsN: 32, perM: 4, perN: 1, staged: true, depth: 8 },
-  small: { name: '16 × 32', threadsM: 8, threadsN: 8, perM: 2, perN: 4, staged: true, depth: 8 },
-  medium: { name: '64 × 64', threadsM: 16, threadsN: 16, perM: 4, perN: 4, staged: true, depth: 8 },
-  tall: { name: '128 × 64', threadsM: 16, threadsN: 16, perM: 8, perN: 4, staged: true, depth: 8 },
-  large: { name: '128 × 128', threadsM: 16, threadsN: 16, perM: 8, perN: 8, staged: true, depth: 8 },
+  flat: { name: '4 × 32', threadsM: 1, threadsN: 32, perM: 4, perN: 1, reads: { staged: 8 } },
+  small: { name: '16 × 32', threadsM: 8, threadsN: 8, perM: 2, perN: 4, reads: { staged: 8 } },
+  medium: { name: '64 × 64', threadsM: 16, threadsN: 16, perM: 4, perN: 4, reads: { staged: 8 } },
+  tall: { name: '128 × 64', threadsM: 16, threadsN: 16, perM: 8, perN: 4, reads: { staged: 8 } },
+  /** For devices whose subgroups are known to fill a workgroup of 64, where a measurement finds it faster. */
+  lanes: { name: '8 × 128, subgroups', threadsM: 1, threadsN: 64, perM: 8, perN: 2, reads: 'subgroup' },
+  large: { name: '128 × 128', threadsM: 16, threadsN: 16, perM: 8, perN: 8, reads: { staged: 8 } },
 } as const satisfies Record<string, MatmulTile>;
 
 /** The name of a tile. */

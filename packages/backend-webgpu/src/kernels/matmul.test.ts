@@ -40,7 +40,7 @@ for (const [name, tile] of Object.entries(TILES)) {
       const direct = await run({ a, b, out: room(m, n) }, (plan, on) => matmul(plan, on), TILES.direct);
       expect(found.along).toEqual(direct.out);
       expect(found.across).toEqual(direct.out);
-    }),
+    }, tile),
   );
 }
 

@@ -19,7 +19,7 @@ export interface Product {
 }
 
 /**
- * out = A · B, register- and (but for `direct` tiles) workgroup-tiled: a workgroup computes a tile of out, walking along k in
+ * out = A · B, register-tiled and mostly workgroup-tiled: a workgroup computes a tile of out, walking along k, as the tile says in
  * slices of A and B that it first brings into workgroup memory; a thread keeps its part of the tile in registers. Threads take
  * columns (and rows) that lie a workgroup's width apart, so that neighbours read and write neighbouring words.
  *
@@ -61,7 +61,7 @@ function each(count: number, line: (i: number) => string): string {
   return Array.from({ length: count }, (_, i) => line(i)).join('\n');
 }
 
-/** What the two ways to compute a tile share. */
+/** What the ways to compute a tile share. */
 interface Parts {
   readonly tile: MatmulTile;
   readonly transposeA: boolean;
@@ -86,9 +86,10 @@ function kernelOf(tile: MatmulTile, transposeA: boolean, transposeB: boolean, en
   const eachColumn: Parts['eachColumn'] = (line) => each(perN, line);
   const eachEntry: Parts['eachEntry'] = (line) => eachRow((i) => eachColumn((j) => line(i, j)));
   const parts: Parts = { tile, transposeA, transposeB, eachRow, eachColumn, eachEntry };
-  const { declarations, body } = tile.staged ? staged(parts) : direct(parts);
+  const { declarations, body } = waysToRead(parts);
   const hasVector = ending === 'bias' || ending === 'rescale';
   const source = /* wgsl */ `
+${tile.reads === 'subgroup' ? 'enable subgroups;' : ''}
 struct Shape { m: u32, n: u32, k: u32 }
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> a: array<f32>;
@@ -97,7 +98,9 @@ struct Shape { m: u32, n: u32, k: u32 }
 ${hasVector ? '@group(0) @binding(4) var<storage, read> vector: array<f32>;' : ''}
 ${declarations}
 @compute @workgroup_size(${threadsN}, ${threadsM})
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u, @builtin(local_invocation_index) thread: u32) {
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u, @builtin(local_invocation_index) thread: u32${
+    tile.reads === 'subgroup' ? ', @builtin(subgroup_size) lanes: u32, @builtin(subgroup_invocation_id) lane: u32' : ''
+  }) {
   let startM = group.y * ${tileM}u;
   let startN = group.x * ${tileN}u;
   ${eachEntry((i, j) => `var sum${i}_${j} = 0.0;`)}
@@ -117,12 +120,21 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
   return { label: `matmul ${layout}, ${ending}, ${tile.name}`, source };
 }
 
-/** Slices of A and B go through workgroup memory. */
-function staged({ tile, transposeA, transposeB, eachRow, eachColumn, eachEntry }: Parts): {
-  declarations: string;
-  body: string;
-} {
-  const { threadsM, threadsN, perM, perN, depth } = tile;
+/** WGSL of one way to compute a tile: what stands before the entry point, and what in it computes the sums. */
+interface Way {
+  readonly declarations: string;
+  readonly body: string;
+}
+
+function waysToRead(parts: Parts): Way {
+  const { reads } = parts.tile;
+  if (reads === 'direct') return direct(parts);
+  return reads === 'subgroup' ? handed(parts) : staged(parts, reads.staged);
+}
+
+/** Slices of A and B, `depth` columns of A at once, go through workgroup memory. */
+function staged({ tile, transposeA, transposeB, eachRow, eachColumn, eachEntry }: Parts, depth: number): Way {
+  const { threadsM, threadsN, perM, perN } = tile;
   const threads = threadsM * threadsN;
   const [tileM, tileN] = [threadsM * perM, threadsN * perN];
   // One word more than the tile is wide: threads that store down a column then hit different banks.
@@ -167,10 +179,7 @@ var<workgroup> tileB: array<f32, ${strideB * depth}>;`,
 }
 
 /** Every thread reads what it needs from memory. Rows and columns beyond the edge read the last one, and are not stored. */
-function direct({ tile, transposeA, transposeB, eachRow, eachColumn, eachEntry }: Parts): {
-  declarations: string;
-  body: string;
-} {
+function direct({ tile, transposeA, transposeB, eachRow, eachColumn, eachEntry }: Parts): Way {
   const { threadsM, threadsN } = tile;
   return {
     declarations: '',
@@ -181,6 +190,31 @@ function direct({ tile, transposeA, transposeB, eachRow, eachColumn, eachEntry }
     ${eachRow((i) => `let a${i} = a[atA${i}]; atA${i} += ${transposeA ? 'shape.m' : '1u'};`)}
     ${eachColumn((j) => `let b${j} = b[atB${j}]; atB${j} += ${transposeB ? '1u' : 'shape.n'};`)}
     ${eachEntry((i, j) => `sum${i}_${j} = fma(a${i}, b${j}, sum${i}_${j});`)}
+  }`,
+  };
+}
+
+/**
+ * All lanes of a subgroup have the same rows: each reads one entry of a piece of every row, as long as there are lanes, and hands it to
+ * the others in turn. The lanes of a workgroup are whole subgroups, so that every lane that is asked is there.
+ */
+function handed({ tile, transposeA, transposeB, eachRow, eachColumn, eachEntry }: Parts): Way {
+  const { threadsN } = tile;
+  const entry = (i: number): string =>
+    transposeA ? `(first + lane) * shape.m + row${i}` : `row${i} * shape.k + first + lane`;
+  return {
+    declarations: '',
+    body: /* wgsl */ `
+  ${eachRow((i) => `let row${i} = min(startM + ${i}u, shape.m - 1u);`)}
+  ${eachColumn((j) => walk(`B${j}`, `startN + local.x + ${j * threadsN}u`, 'n', transposeB))}
+  for (var first = 0u; first < shape.k; first += lanes) {
+    ${eachRow((i) => `var piece${i} = 0.0; if (first + lane < shape.k) { piece${i} = a[${entry(i)}]; }`)}
+    let length = min(lanes, shape.k - first);
+    for (var k = 0u; k < length; k++) {
+      ${eachRow((i) => `let a${i} = subgroupShuffle(piece${i}, k);`)}
+      ${eachColumn((j) => `let b${j} = b[atB${j}]; atB${j} += ${transposeB ? '1u' : 'shape.n'};`)}
+      ${eachEntry((i, j) => `sum${i}_${j} = fma(a${i}, b${j}, sum${i}_${j});`)}
+    }
   }`,
   };
 }
