@@ -58,8 +58,8 @@ export class Device {
     if (adapter === null) throw unavailable();
     const { limits, features, info } = adapter;
     const requiredLimits = Object.fromEntries(RAISED.map((name) => [name, limits[name]]));
-    // Sizes are powers of two.
-    const requiredFeatures = features.has(SUBGROUPS) && info.subgroupMaxSize <= 64 ? [SUBGROUPS] : [];
+    // Sizes are powers of two; an implementation that does not tell them may have any.
+    const requiredFeatures = features.has(SUBGROUPS) && (info.subgroupMaxSize ?? Infinity) <= 64 ? [SUBGROUPS] : [];
     try {
       return new Device(gpu, adapter, await adapter.requestDevice({ requiredLimits, requiredFeatures }));
     } catch (cause) {
