@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { initialise, matrix, normaliseRows, normalMatrix, projector, random } from '@freebind/core';
 import { readBond, readFusedSpace, writeBond, writeNpy } from '@freebind/core/files';
+import sharp from 'sharp';
 import { checkpointOf } from '../packages/torch/test/write-checkpoint.ts';
 
 /** One long command of freebind and a folder of inputs to run it on: some seconds of it, with many files written on the way. */
@@ -24,6 +25,7 @@ export interface Job {
 }
 
 const FIXTURES = fileURLToPath(new URL('../fixtures/numpy', import.meta.url));
+const GOLDEN = fileURLToPath(new URL('../fixtures/golden', import.meta.url));
 const CONFIG = 'freebind.config.json';
 
 async function writeTables(
@@ -184,5 +186,34 @@ const importBonds: Job = {
   backend: false,
 };
 
+/** A table of 400 pictures, in 25 batches. */
+const embed: Job = {
+  name: 'embed',
+  prepare: async (dir) => {
+    mkdirSync(join(dir, 'pictures'), { recursive: true });
+    for (let i = 0; i < 400; i++) {
+      const data = random('faults', 'picture', i);
+      const pixels = Uint8Array.from({ length: 3 * 16 * 16 }, () => data.below(256));
+      const picture = sharp(pixels, { raw: { width: 16, height: 16, channels: 3 } });
+      await picture.png().toFile(join(dir, 'pictures', `${String(i).padStart(3, '0')}.png`));
+    }
+    // ImageBind's architecture with small random weights.
+    const imagebind = ['@freebind/space-imagebind', { models: join(GOLDEN, 'models'), dimension: 24 }];
+    writeFileSync(join(dir, CONFIG), JSON.stringify({ plugins: [imagebind] }));
+  },
+  // A picture that was cut stops the run; without it, it would be skipped and listed.
+  args: ['embed', 'imagebind', 'image', 'pictures', '--out', 'tables', '--strict'],
+  resume: [],
+  other: ['--dtype', 'f2'],
+  results: Object.fromEntries(
+    ['imagebind.image.npy', 'imagebind.image.json', 'image.ids.txt'].map((name) => [
+      `tables/${name}`,
+      async () => undefined,
+    ]),
+  ),
+  work: ['tables/.embed'],
+  backend: false,
+};
+
 /** Every long command; a new one needs an entry here and nothing else. */
-export const JOBS: readonly Job[] = [train, fuse, tune, importBonds];
+export const JOBS: readonly Job[] = [train, fuse, tune, importBonds, embed];

@@ -51,7 +51,7 @@ function pictures(name: string, count: number, width: number, height: number): I
 type PictureSize = Readonly<Record<'count' | 'width' | 'height', number>>;
 
 /** Pictures of the size of COCO's. */
-export const images = pictures('preprocess/images', 300, 640, 480);
+export const images = pictures('preprocess/images', 150, 640, 480);
 /** Photographs as cameras make them, at their smallest. */
 export const largeImages = pictures('preprocess/large-images', 60, 1920, 1080);
 

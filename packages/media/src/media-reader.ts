@@ -32,7 +32,9 @@ export class MediaReader {
     const { signal, ...others } = limits;
     const bytes = await readSource(source, limits);
     // Bytes that were given stay with their owner; those that were read here move.
-    const transfer = source instanceof Uint8Array || !(bytes.buffer instanceof ArrayBuffer) ? [] : [bytes.buffer];
+    const { buffer, byteLength } = bytes;
+    const own = !(source instanceof Uint8Array) && buffer instanceof ArrayBuffer && buffer.byteLength === byteLength;
+    const transfer = own ? [buffer] : [];
     return this.#threads.call('decodeAudio', [bytes, others], { signal, transfer });
   }
 

@@ -109,19 +109,24 @@ function numbersOf(
   length: number,
   { encoding, width }: Format,
 ): { readonly at: ArrayLike<number>; readonly scale: number } {
-  // A copy begins at a multiple of every width. Arrays are little-endian, as WAV is, on everything that runs Node.
-  const bytes = new Uint8Array(view.buffer, view.byteOffset + start, length * width).slice();
+  // Arrays begin at a multiple of their width, as a copy does. They are little-endian, as WAV is, on everything that runs Node.
+  const there = new Uint8Array(view.buffer, view.byteOffset + start, length * width);
+  const bytes = there.byteOffset % width === 0 ? there : there.slice();
+  const { buffer, byteOffset } = bytes;
   switch (encoding) {
     case 'float':
-      return { at: width === 4 ? new Float32Array(bytes.buffer) : new Float64Array(bytes.buffer), scale: 1 };
+      return {
+        at: width === 4 ? new Float32Array(buffer, byteOffset, length) : new Float64Array(buffer, byteOffset, length),
+        scale: 1,
+      };
     case 'a-law':
       return { at: Int16Array.from(bytes, (code) => A_LAW[code] ?? 0), scale: 2 ** -15 };
     case 'mu-law':
       return { at: Int16Array.from(bytes, (code) => MU_LAW[code] ?? 0), scale: 2 ** -15 };
     case 'pcm':
       if (width === 1) return { at: Int8Array.from(bytes, (byte) => byte - 128), scale: 2 ** -7 };
-      if (width === 2) return { at: new Int16Array(bytes.buffer), scale: 2 ** -15 };
-      if (width === 4) return { at: new Int32Array(bytes.buffer), scale: 2 ** -31 };
+      if (width === 2) return { at: new Int16Array(buffer, byteOffset, length), scale: 2 ** -15 };
+      if (width === 4) return { at: new Int32Array(buffer, byteOffset, length), scale: 2 ** -31 };
       return { at: wholesOf3(bytes), scale: 2 ** -23 };
   }
 }
