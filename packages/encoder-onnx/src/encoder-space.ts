@@ -167,7 +167,8 @@ export class EncoderSpace implements Space {
   ): Promise<readonly EachEmbedding[]> {
     const good = prepared.flatMap((one) => ('feeds' in one ? [one.feeds] : []));
     const { dimension } = this.manifest;
-    const out = good.length === 0 ? new Float32Array(0) : (await encoder.run(stack(good, encoder), signal)).data;
+    const out =
+      good.length === 0 ? new Float32Array(0) : (await encoder.run(stack(good, encoder), { signal, moved: true })).data;
     let at = 0;
     return prepared.map((one): EachEmbedding => {
       if ('error' in one) return one;

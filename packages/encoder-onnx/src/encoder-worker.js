@@ -27,6 +27,8 @@ export async function load(path, { device = 'cpu', threads }) {
     ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
     interOpNumThreads: 1,
     graphOptimizationLevel: 'all',
+    // Threads that wait for the next run by spinning take the cores from those that prepare its inputs.
+    extra: { session: { intra_op: { allow_spinning: '0' } } },
     // 4 is "fatal": that nodes fall back to the CPU is by design, and errors are thrown.
     logSeverityLevel: 4,
   });

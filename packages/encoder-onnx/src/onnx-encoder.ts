@@ -66,12 +66,16 @@ export class OnnxEncoder {
   }
 
   /**
-   * Runs the graph: [rows, dimension] of its output, as it comes out.
+   * Runs the graph: [rows, dimension] of its output, as it comes out. With `moved` the feeds' memory goes to its thread instead of
+   * being copied there, and they are empty afterwards.
    *
    * @throws FREEBIND_FILE_MISSING when the graph or its external data is not there, FREEBIND_FILE_INVALID when it does not load
    * or is not what the contract says, FREEBIND_BACKEND_FAILED when it fails to run, FREEBIND_CLOSED, FREEBIND_ABORTED
    */
-  async run(feeds: Readonly<Record<string, Feed>>, signal?: AbortSignal): Promise<GraphRows> {
+  async run(
+    feeds: Readonly<Record<string, Feed>>,
+    { signal, moved = false }: { readonly signal?: AbortSignal | undefined; readonly moved?: boolean } = {},
+  ): Promise<GraphRows> {
     if (this.#closed) throw closed();
     this.#loaded ??= this.#load();
     const { thread, rows: fixed } = await this.#loaded.catch((error: unknown) => {
@@ -79,11 +83,11 @@ export class OnnxEncoder {
       throw error;
     });
     const total = rowsOf(feeds);
-    if (fixed === undefined || fixed === total) return this.#runOnce(thread, feeds, signal);
+    if (fixed === undefined || fixed === total) return this.#runOnce(thread, feeds, { signal, moved });
     const { dimension } = this.contract;
     const data = new Float32Array(total * dimension);
     for (const [w, window] of windowsOf(feeds, fixed).entries()) {
-      const rows = await this.#runOnce(thread, window, signal);
+      const rows = await this.#runOnce(thread, window, { signal, moved: true });
       const start = w * fixed * dimension;
       data.set(rows.data.subarray(0, data.length - start), start);
     }
@@ -93,10 +97,16 @@ export class OnnxEncoder {
   async #runOnce(
     thread: EncoderThread,
     feeds: Readonly<Record<string, Feed>>,
-    signal: AbortSignal | undefined,
+    { signal, moved }: { readonly signal: AbortSignal | undefined; readonly moved: boolean },
   ): Promise<GraphRows> {
     const { output, dimension } = this.contract;
-    const rows = await thread.call('run', [feeds, output], { signal }).catch((cause: unknown) => {
+    // Every input has as many rows as comes out.
+    const wanted = [rowsOf(feeds), dimension];
+    const buffers = Object.values(feeds).flatMap(({ data: { buffer } }) =>
+      buffer instanceof ArrayBuffer ? [buffer] : [],
+    );
+    const transfer = moved ? [...new Set(buffers)] : [];
+    const rows = await thread.call('run', [feeds, output], { signal, transfer }).catch((cause: unknown) => {
       if (isFreebindError(cause) || this.#closed) throw isFreebindError(cause) ? cause : closed();
       const message = messageOf(cause);
       const what = NO_MEMORY.test(message)
@@ -108,8 +118,6 @@ export class OnnxEncoder {
         { cause },
       );
     });
-    // Every input has as many rows as comes out.
-    const wanted = [rowsOf(feeds), dimension];
     if (rows.dims.length === 2 && rows.dims.every((dim, i) => dim === wanted[i])) return rows;
     throw new FreebindError(
       'FREEBIND_FILE_INVALID',
