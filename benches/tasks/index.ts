@@ -1,5 +1,6 @@
 import type { Task } from '../task.ts';
 import { aggregate } from './aggregate.ts';
+import { embed, embedFew } from './embed.ts';
 import { fuseStep } from './fuse-step.ts';
 import { matrix } from './matrix.ts';
 import { clapAudio, clapText, imagebindAudio, imagebindText, images, largeImages } from './preprocess.ts';
@@ -24,6 +25,8 @@ export const TASKS = [
   clapAudio,
   imagebindText,
   clapText,
+  embed,
+  embedFew,
 ] as unknown as readonly Task[];
 
 export function taskOf(name: string): Task {
