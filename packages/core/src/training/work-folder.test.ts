@@ -2,7 +2,8 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { openWorkFolder } from './work-folder.ts';
+import { markOfThisProcess } from '../files/process-mark.ts';
+import { discardWorkFolder, openWorkFolder } from './work-folder.ts';
 
 let dir = '';
 beforeEach(async () => {
@@ -30,4 +31,20 @@ test('other work is cleared away when it is replaced, with all that it made', as
   expect(await readFile(join(path, 'run.json'), 'utf8')).toContain('"seed": 2');
   await second.remove();
   expect(await readdir(dir)).toEqual([]);
+});
+
+test('what a killed run did not clear away is discarded to the last lock, and what somebody else keeps is not', async () => {
+  const work = join(dir, 'work');
+  const bare = join(dir, 'bare');
+  const theirs = join(dir, 'theirs');
+  await (await openWorkFolder(work, {}, {})).release();
+  // A kill between the removal of the identity and of the folder leaves a dead process's lock.
+  await mkdir(bare);
+  const { started, place, host } = await markOfThisProcess();
+  await writeFile(join(bare, '.freebind.lock'), JSON.stringify({ pid: 99_999_999, started, place, host }));
+  await mkdir(theirs);
+  await writeFile(join(theirs, 'thesis.txt'), 'years of work');
+  for (const path of [work, bare, theirs, join(dir, 'nothing')]) await discardWorkFolder(path);
+  expect(await readdir(dir)).toEqual(['theirs']);
+  expect(await readdir(theirs)).toEqual(['thesis.txt']);
 });

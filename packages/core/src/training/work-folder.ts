@@ -1,7 +1,8 @@
-import { readdir, readFile, rm, stat } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FreebindError, isFreebindError } from '../errors.ts';
 import { checkReplaceable, writeFileAtomic } from '../files/atomic.ts';
+import { isAsideName } from '../files/leftovers.ts';
 import { LOCK_FILE, lockFolder } from '../files/lock.ts';
 import { errnoOf, readError } from '../files/ranged-file.ts';
 import { findDifference } from './identity.ts';
@@ -66,13 +67,20 @@ export async function openWorkFolder(
 
 /** Removes what a run left that was killed after its result was written and before its work was cleared away. */
 export async function discardWorkFolder(path: string): Promise<void> {
-  if ((await stat(join(path, IDENTITY)).catch(() => undefined)) === undefined) return;
+  if (!(await isWorkFolder(path))) return;
   const lock = await lockFolder(path).catch((error: unknown) => {
     // Somebody works there; it is theirs to clear away.
     if (isFreebindError(error, 'FREEBIND_OUTPUT_BUSY')) return undefined;
     throw error;
   });
   if (lock !== undefined) await removeAll(path);
+}
+
+/** Whether `path` is a folder with an identity, or with nothing but a lock: what a kill between the last two removals leaves. */
+async function isWorkFolder(path: string): Promise<boolean> {
+  const names = await readdir(path).catch((): undefined => undefined);
+  if (names === undefined) return false;
+  return names.includes(IDENTITY) || names.every((name) => name.startsWith(LOCK_FILE) || isAsideName(name));
 }
 
 async function removeAll(path: string): Promise<void> {
