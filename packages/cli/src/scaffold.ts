@@ -10,13 +10,17 @@ const ENDING = '.tmpl';
 /** Ids that are names of npm packages, of files and, in capitals, of classes without further ado. */
 const ID = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
 
+/** What a package can be of. */
+export type Kind = 'space' | 'backend';
+
 /**
- * Writes a package of a space that works and whose tests pass, to be made one's own: all of it or nothing. Gives the paths of its
- * files within `dir`, sorted.
+ * Writes a package of a space or a backend that works and whose tests pass, to be made one's own: all of it or nothing. Gives the
+ * paths of its files within `dir`, sorted.
  *
  * @throws FREEBIND_ARGUMENT_INVALID for an id that cannot name a package, FREEBIND_OUTPUT_EXISTS when `dir` is there, FREEBIND_WRITE_FAILED
  */
-export async function scaffoldSpace(
+export async function scaffold(
+  kind: Kind,
   id: string,
   dir: string,
   { version }: { readonly version: string },
@@ -24,32 +28,45 @@ export async function scaffoldSpace(
   if (!ID.test(id))
     throw new FreebindError(
       'FREEBIND_ARGUMENT_INVALID',
-      `A space cannot be called "${id}" here; give small letters, digits and single hyphens, beginning with a letter, such as my-space.`,
+      `A ${kind} cannot be called "${id}" here; give small letters, digits and single hyphens, beginning with a letter, such as my-${kind}.`,
     );
   if ((await stat(dir).catch(() => undefined)) !== undefined)
     throw new FreebindError(
       'FREEBIND_OUTPUT_EXISTS',
       `${dir} is there already. Choose another name, or another folder with --out.`,
     );
-  const words: Readonly<Record<string, string>> = { id, version, class: `${capitals(id)}Space` };
+  // Without "space" or "backend" twice.
+  const stem = id.replace(new RegExp(`-${kind}$`), '');
+  const capital = capitals(stem);
+  const words: Readonly<Record<string, string>> = {
+    id,
+    kind,
+    version,
+    stem,
+    capital,
+    camel: `${capital.charAt(0).toLowerCase()}${capital.slice(1)}`,
+    words: id.replaceAll('-', ' '),
+  };
   const fill = (text: string): string =>
     text.replaceAll(/\{\{(\w+)\}\}/g, (whole, word: string) => words[word] ?? whole);
-  const root = join(TEMPLATES, 'space');
-  const entries = await readdir(root, { recursive: true });
-  const names = entries.filter((name) => name.endsWith(ENDING)).toSorted();
-  const files = names.map((name) => fill(name.slice(0, -ENDING.length)).replace(/^gitignore$/, '.gitignore'));
+  const files = new Map<string, string>();
+  for (const root of [join(TEMPLATES, 'common'), join(TEMPLATES, kind)])
+    for (const name of await readdir(root, { recursive: true }))
+      if (name.endsWith(ENDING))
+        files.set(fill(name.slice(0, -ENDING.length)).replace(/^gitignore$/, '.gitignore'), join(root, name));
   await writeFolderAtomic(dir, async (aside) => {
-    for (const [i, name] of names.entries()) {
-      const path = join(aside, files[i] ?? name);
-      await mkdir(dirname(path), { recursive: true });
-      await writeFile(path, fill(await readFile(join(root, name), 'utf8')));
+    for (const [file, template] of files) {
+      await mkdir(dirname(join(aside, file)), { recursive: true });
+      await writeFile(join(aside, file), fill(await readFile(template, 'utf8')));
     }
   });
-  return files.toSorted();
+  return [...files.keys()].toSorted();
 }
 
-/** `my-space` as MySpace, and without "Space" twice. */
+/** `my-space` as MySpace. */
 function capitals(id: string): string {
-  const words = id.split('-').map((word) => `${word.charAt(0).toUpperCase()}${word.slice(1)}`);
-  return words.join('').replace(/Space$/, '');
+  return id
+    .split('-')
+    .map((word) => `${word.charAt(0).toUpperCase()}${word.slice(1)}`)
+    .join('');
 }

@@ -28,8 +28,8 @@ async function run(program: string, args: readonly string[], cwd: string): Promi
   return stdout;
 }
 
-describe('new space', () => {
-  test('writes a package whose own tests pass, that builds and conforms', async () => {
+describe('new', () => {
+  test('space writes a package whose own tests pass, that builds and conforms', async () => {
     const dir = join(workspaceScratch(), 'my-space');
     const made = documentOf(await freebind(['new', 'space', 'my-space', '--out', dir, '--json']));
     expect(made).toMatchObject({ space: 'my-space', package: 'freebind-my-space', out: dir });
@@ -41,7 +41,7 @@ describe('new space', () => {
     expect(report.status).toBe(0);
   });
 
-  test('writes what examples/space-custom is: an adapter in under 60 lines, and its conformance in five', async () => {
+  test('space writes what examples/space-custom is: an adapter in under 60 lines, and its conformance in five', async () => {
     const dir = join(workspaceScratch(), 'trigrams');
     const made = documentOf(await freebind(['new', 'space', 'trigrams', '--out', dir, '--json'])) as {
       readonly files: readonly string[];
@@ -53,6 +53,35 @@ describe('new space', () => {
     expect(JSON.stringify(written)).not.toMatch(/\{\{\w/);
     expect(written['src/trigrams-space.ts']?.split('\n').length).toBeLessThan(60);
     expect(written['test/conformance.test.ts']?.trimEnd().split('\n').length).toBeLessThanOrEqual(5);
+  });
+
+  test('of a backend writes the code of examples/backend-toy, which builds and conforms', async () => {
+    const dir = join(workspaceScratch(), 'my-backend');
+    const made = documentOf(await freebind(['new', 'backend', 'my-backend', '--out', dir, '--json'])) as {
+      readonly files: readonly string[];
+    };
+    expect(made).toMatchObject({ backend: 'my-backend', package: 'freebind-my-backend' });
+    const toy = join(ROOT, 'examples/backend-toy');
+    const read = (folder: string, files: readonly string[]): readonly string[] =>
+      files.map((file) => readFileSync(join(folder, file), 'utf8'));
+    expect(read(dir, made.files).join('')).not.toMatch(/\{\{\w/);
+    const code = made.files.filter((file) => /^(src|test)\//.test(file));
+    expect(code).toHaveLength(7);
+    expect(read(dir, code)).toEqual(read(toy, code));
+    // The example's own tests are among those of this repository.
+    await run('typescript/bin/tsc', ['-p', 'tsconfig.json'], dir);
+    expect((await freebind(['conform', dir])).stdout).toMatch(/ 0 failed/);
+  });
+
+  test('of a backend of another name calls everything after it', async () => {
+    const dir = join(workspaceScratch(), 'fast');
+    await freebind(['new', 'backend', 'fast', '--out', dir]);
+    const text = ['src/index.ts', 'src/fast-backend.ts', 'package.json'].map((file) =>
+      readFileSync(join(dir, file), 'utf8'),
+    );
+    expect(text.join('')).toMatch(/class FastBackend implements Backend.*"backends": \[\s+"fast"/s);
+    expect(text.join('')).not.toMatch(/my-?backend/i);
+    await run('typescript/bin/tsc', ['-p', 'tsconfig.json'], dir);
   });
 
   test('refuses a name that is none of a package, a folder that is there, and another kind', async () => {
