@@ -15,8 +15,16 @@ const { values } = parseArgs({
     out: { type: 'string', default: 'fresh' },
     shipped: { type: 'string', default: join(import.meta.dirname, '../tables') },
     refit: { type: 'boolean', default: false },
+    only: { type: 'string', multiple: true },
   },
 });
+if (values.refit && values.only) throw new Error('--refit fits the axes on all artists and voices; leave out --only.');
+const wanted = ({ id }) => values.only?.includes(id) ?? true;
+const unknown = values.only?.find((name) => ![...ARTISTS, ...VOICES].some(({ id }) => id === name));
+if (unknown !== undefined)
+  throw new Error(
+    `--only takes ${[...ARTISTS, ...VOICES].map(({ id }) => id).join(', ')}; "${unknown}" is none of them.`,
+  );
 // Two copies of TensorFlow.js meet here (the text encoder bundles one) and report every kernel twice.
 console.warn = () => {};
 mkdirSync(values.out, { recursive: true });
@@ -44,21 +52,25 @@ const tables = {
 const embedImages = await openImageEncoder();
 const drawings = {};
 for (const [a, { id, set }] of ARTISTS.entries()) {
+  if (!wanted({ id })) continue;
   const names = concepts.map((concept) => concept.drawings[a]);
   drawings[id] = await embedImages(set, names, progress(`image, ${id}`));
 }
 const embedVoices = await openVoiceEncoder();
 const speech = {};
-for (const voice of VOICES) speech[voice.id] = await embedVoices(voice, labels, progress(`audio, ${voice.id}`));
+for (const voice of VOICES.filter(wanted))
+  speech[voice.id] = await embedVoices(voice, labels, progress(`audio, ${voice.id}`));
 
 // Image and audio rows are reduced to 256 principal axes, fitted on the concepts, artists and voices that may be trained on.
 for (const { modality, makers, raw } of [
   { modality: 'image', makers: ARTISTS, raw: drawings },
   { modality: 'audio', makers: VOICES, raw: speech },
 ]) {
-  const training = makers.filter(({ heldOut }) => !heldOut).flatMap(({ id }) => known.map((row) => raw[id][row]));
+  const training = makers
+    .filter((maker) => wanted(maker) && !maker.heldOut)
+    .flatMap(({ id }) => known.map((row) => raw[id][row]));
   const reduce = await openReduction(modality, training, { refit: values.refit });
-  for (const { id } of makers) tables[`${id}.${modality}`] = await reduce(raw[id]);
+  for (const { id } of makers.filter(wanted)) tables[`${id}.${modality}`] = await reduce(raw[id]);
 }
 
 for (const [name, rows] of Object.entries(tables)) await writeTable(values.out, name, rows);
