@@ -28,6 +28,9 @@ async function run(program: string, args: readonly string[], cwd: string): Promi
   return stdout;
 }
 
+const textsOf = (folder: string, files: readonly string[]): readonly string[] =>
+  files.map((file) => readFileSync(join(folder, file), 'utf8'));
+
 describe('new', () => {
   test('space writes a package whose own tests pass, that builds and conforms', async () => {
     const dir = join(workspaceScratch(), 'my-space');
@@ -62,12 +65,10 @@ describe('new', () => {
     };
     expect(made).toMatchObject({ backend: 'my-backend', package: 'freebind-my-backend' });
     const toy = join(ROOT, 'examples/backend-toy');
-    const read = (folder: string, files: readonly string[]): readonly string[] =>
-      files.map((file) => readFileSync(join(folder, file), 'utf8'));
-    expect(read(dir, made.files).join('')).not.toMatch(/\{\{\w/);
+    expect(textsOf(dir, made.files).join('')).not.toMatch(/\{\{\w/);
     const code = made.files.filter((file) => /^(src|test)\//.test(file));
     expect(code).toHaveLength(7);
-    expect(read(dir, code)).toEqual(read(toy, code));
+    expect(textsOf(dir, code)).toEqual(textsOf(toy, code));
     // The example's own tests are among those of this repository.
     await run('typescript/bin/tsc', ['-p', 'tsconfig.json'], dir);
     expect((await freebind(['conform', dir])).stdout).toMatch(/ 0 failed/);
@@ -76,9 +77,7 @@ describe('new', () => {
   test('of a backend of another name calls everything after it', async () => {
     const dir = join(workspaceScratch(), 'fast');
     await freebind(['new', 'backend', 'fast', '--out', dir]);
-    const text = ['src/index.ts', 'src/fast-backend.ts', 'package.json'].map((file) =>
-      readFileSync(join(dir, file), 'utf8'),
-    );
+    const text = textsOf(dir, ['src/index.ts', 'src/fast-backend.ts', 'package.json']);
     expect(text.join('')).toMatch(/class FastBackend implements Backend.*"backends": \[\s+"fast"/s);
     expect(text.join('')).not.toMatch(/my-?backend/i);
     await run('typescript/bin/tsc', ['-p', 'tsconfig.json'], dir);
