@@ -146,12 +146,14 @@ test('samples go through int16 and back to the bit', async () => {
 });
 
 describe('what ImageBind hears', () => {
-  // float64 here against float32 there: 2e-3 and 2e-5 are the manifest's bounds.
+  // The manifest allows 2e-3 and 2e-5 on average. The worst of the seven sounds is 3.9e-4 off, at -1.23: an energy of 2e-7, a hair above
+  // the floor of 1.2e-7, where float32's rounding of the golden spectrum is a share of 3.5e-3 (3.9e-4 · 9.138 in the logarithm). The
+  // worst mean is 1.7e-6.
   test.for(pick(/^aud\..*\.imagebind/))('$id', async (entry) => {
     const audio = await decodeAudio(await inputOf(entry));
     const { max, mean } = distance(new ImagebindAudio().of(audio), await readFloats(entry.file));
-    expect(max).toBeLessThan(2e-3);
-    expect(mean).toBeLessThan(2e-5);
+    expect(max).toBeLessThan(1e-3);
+    expect(mean).toBeLessThan(5e-6);
   });
 
   // A sound under two seconds is used three times as it is.
@@ -173,16 +175,24 @@ describe('what ImageBind hears', () => {
 describe('what CLAP hears', () => {
   const waves = pick(/^aud\..*clap_i16/);
 
-  test.for(waves)('$id: exact at 48 kHz, else within one step of soxr', async (entry) => {
-    const audio = await decodeAudio(await inputOf(entry));
-    const found = new ClapAudio(true).wave(audio);
-    const wanted = await readFloats(entry.file);
-    expect(found.length).toBe(wanted.length);
-    const off = Float32Array.from(found, (x, i) => Math.abs(Math.round(x * 32_767) - (wanted[i] ?? 0)));
-    // Kaiser's window is not soxr's filter: one step, and up to five in the first and last hundred and near the cutoff.
-    expect(off.filter((d) => d <= 1).length / off.length).toBeGreaterThan(0.99);
-    expect(distance(off, new Float32Array(off.length)).max).toBeLessThanOrEqual(audio.sampleRate === 48_000 ? 0 : 5);
-  });
+  test.for(waves)(
+    '$id: exact at 48 kHz, else within one step of soxr, but for its droop at 44.1 kHz',
+    async (entry) => {
+      const audio = await decodeAudio(await inputOf(entry));
+      const found = new ClapAudio(true).wave(audio);
+      const wanted = await readFloats(entry.file);
+      expect(found.length).toBe(wanted.length);
+      const off = Float32Array.from(found, (x, i) => Math.abs(Math.round(x * 32_767) - (wanted[i] ?? 0)));
+      // Rates that divide 48 kHz, or 3/2 of it, are one stage in soxr, whose response Kaiser's window has: one step, as the manifest says.
+      // From 44.1 kHz soxr takes two, and the second is not flat: 0.99986 at 0.8 of the Nyquist frequency, 0.9992 at 0.9, 0.9988 at 0.92,
+      // where this filter and soxr's own at 32 kHz pass 1.0000, 1.0000 and 0.9998 (sines through soxr 1.1.0). Loud high notes are two
+      // steps apart for that, and the first hundred samples, an edge that holds all frequencies, five.
+      const exact = audio.sampleRate === 48_000;
+      const oneStage = audio.sampleRate % 11_025 !== 0;
+      expect(off.filter((d) => d <= 1).length / off.length).toBeGreaterThan(oneStage ? 0.9999999 : 0.996);
+      expect(distance(off, new Float32Array(off.length)).max).toBeLessThanOrEqual(exact ? 0 : oneStage ? 1 : 5);
+    },
+  );
 
   /** The golden wave, so that mels are compared and not resamplers, and draws as its manifest names them. */
   async function given(entry: Entry): Promise<{ readonly wave: Float32Array; readonly draw: { below: () => number } }> {
