@@ -1,10 +1,10 @@
 import * as Plot from '@observablehq/plot';
 import { axis, figure, type Html, html, renderPage } from '@freebind/report';
-import type { RecordedRow, Results } from './results.ts';
+import type { Growth, RecordedRow, Results } from './results.ts';
 import { digits, formatMs, formatRate } from './table.ts';
 
 /** The figures of one machine as a page of their own: shares and ratios as plots, all rows as a table. */
-export function renderResults({ machine, rows }: Results): string {
+export function renderResults({ machine, rows, growth = [] }: Results): string {
   const { processor, cores, memoryGiB, platform } = machine;
   const measured = rows.filter(({ share }) => share !== null);
   const against = rows.filter(({ ratio }) => ratio !== null);
@@ -16,6 +16,7 @@ export function renderResults({ machine, rows }: Results): string {
     <div class="plots">
       ${bars('Share of the matrix rate', '% of the rate of one large product', measured, ({ share }) => 100 * (share ?? 0))}
       ${bars('Time over the peer’s', 'time over the peer’s (below 1 is faster)', against, ({ ratio }) => ratio ?? 0, 1)}
+      ${growth.length > 0 ? growthPlot(growth) : ''}
     </div>
     <div class="table">${table(rows)}</div>`;
   return renderPage({ title, body, footer: 'Made by npm run bench -- --record' });
@@ -55,6 +56,31 @@ function bars(
           fill: 'var(--ink)',
         }),
         ...(rule === undefined ? [] : [Plot.ruleX([rule], { stroke: 'var(--ink)' })]),
+      ],
+    },
+  });
+}
+
+/** Seconds by rows, both in powers of ten, where a power law is a straight line. */
+function growthPlot(growth: readonly Growth[]): Html {
+  const named = growth.map(({ name, exponent, points }) => ({ name: `${name}: rows ^ ${digits(exponent)}`, points }));
+  const drawn = named.flatMap(({ name, points }) => points.map((point) => ({ name, ...point })));
+  return figure({
+    title: 'Growth with rows',
+    description: `seconds by rows. ${named.map(({ name }) => name).join('; ')}.`,
+    plot: {
+      height: 320,
+      marginBottom: 40,
+      marginTop: 30,
+      x: axis('rows', { type: 'log' }),
+      y: axis('seconds', { type: 'log' }),
+      marks: [
+        Plot.line(drawn, { x: 'rows', y: 'seconds', z: 'name', stroke: 'var(--accent)' }),
+        Plot.dot(drawn, { x: 'rows', y: 'seconds', fill: 'var(--accent)' }),
+        Plot.text(
+          named.map(({ name, points }) => ({ name, ...points.at(-1) })),
+          { x: 'rows', y: 'seconds', text: 'name', textAnchor: 'end', dy: -12, fill: 'var(--ink)' },
+        ),
       ],
     },
   });

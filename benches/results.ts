@@ -27,6 +27,28 @@ export interface RecordedRow extends Row {
 export interface Results {
   readonly machine: Machine;
   readonly rows: readonly RecordedRow[];
+  /** How tasks grow with rows, where that was recorded. */
+  readonly growth?: readonly Growth[];
+}
+
+/** Seconds of a task by rows. */
+export interface Growth {
+  readonly name: string;
+  readonly backend: string;
+  /** Of rows in the task's operations. */
+  readonly expected: number;
+  /** Fitted: seconds ~ rows ^ exponent. */
+  readonly exponent: number;
+  readonly points: readonly { readonly rows: number; readonly seconds: number }[];
+}
+
+/** The slope of the least-squares line through the logarithms of rows and seconds. */
+export function fitExponent(points: Growth['points']): number {
+  const logs = points.map(({ rows, seconds }) => [Math.log(rows), Math.log(seconds)] as const);
+  const mean = (of: 0 | 1): number => logs.reduce((sum, log) => sum + log[of], 0) / logs.length;
+  const [x, y] = [mean(0), mean(1)];
+  const along = logs.reduce((sum, log) => sum + (log[0] - x) * (log[1] - y), 0);
+  return along / logs.reduce((sum, log) => sum + (log[0] - x) ** 2, 0);
 }
 
 const FOLDER = fileURLToPath(new URL('results/', import.meta.url));
@@ -67,8 +89,22 @@ export async function record(machine: Machine, rows: readonly Row[], folder = FO
   const fresh = rows.map((row): RecordedRow => ({ ...rounded(row), date, node: process.versions.node }));
   const kept = before.rows.map((old) => fresh.find((row) => isSame(row, old)) ?? old);
   const added = fresh.filter((row) => !before.rows.some((old) => isSame(row, old)));
-  const results = { machine, rows: [...kept, ...added] };
-  await writeFileAtomic(join(folder, `${machine.name}.json`), `${JSON.stringify(results, undefined, 2)}\n`);
+  return write({ ...before, machine, rows: [...kept, ...added] }, folder);
+}
+
+/** Keeps how tasks grow, in place of what was kept of it before; all else of the machine stays. Gives what is kept now. */
+export async function recordGrowth(machine: Machine, growth: readonly Growth[], folder = FOLDER): Promise<Results> {
+  const short = (x: number): number => Number(x.toPrecision(4));
+  const rounded = growth.map((one) => ({
+    ...one,
+    exponent: short(one.exponent),
+    points: one.points.map(({ rows, seconds }) => ({ rows, seconds: short(seconds) })),
+  }));
+  return write({ ...(await readResults(machine, folder)), machine, growth: rounded }, folder);
+}
+
+async function write(results: Results, folder: string): Promise<Results> {
+  await writeFileAtomic(join(folder, `${results.machine.name}.json`), `${JSON.stringify(results, undefined, 2)}\n`);
   return results;
 }
 

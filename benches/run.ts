@@ -5,12 +5,14 @@ import { OWN_BACKENDS } from '@freebind/core/config';
 import { writeFileAtomic } from '@freebind/core/files';
 import useSoftwareDevice from '../packages/backend-webgpu/test/software-device.ts';
 import { bench } from './bench.ts';
+import { growth } from './growth.ts';
 import { measure, type MeasuredBackend } from './contenders.ts';
 import type { Row } from './harness.ts';
 import { renderResults } from './page.ts';
 import { earlier, pagePath, readResults, record, thisMachine } from './results.ts';
 import { reading } from './reading.ts';
 import { startUp } from './start-up.ts';
+import { streamed } from './streamed.ts';
 import { formatRows } from './table.ts';
 import { countsItems } from './task.ts';
 import { planAccuracy } from './plan-accuracy.ts';
@@ -18,7 +20,10 @@ import { TASKS } from './tasks/index.ts';
 
 const USAGE = `usage: npm run bench -- [TASK …] [options]
   TASK             ${TASKS.map(({ name }) => name).join(', ')}, or what stands before a slash (default: all)
+  growth           collection, training and evaluation by rows × 1, 4, 16, 64, by itself, on onnx
   reading          training from tables on disk beside training from memory, by itself, on onnx
+  streamed         InfoNCE of batches that are larger than their logits may be, by itself, on onnx;
+                   --largest: of a million rows too, which takes hours
   start-up         the program's start and core's import, by themselves
   plan             what \`freebind plan\` says of three configs beside what they take; by itself, on onnx
   --backend NAME   onnx, a package, or ["package", { options }]; may be given several times (default: all that run here)
@@ -38,6 +43,7 @@ const { values, positionals } = parseArgs({
     backend: { type: 'string', multiple: true },
     json: { type: 'boolean', default: false },
     record: { type: 'boolean', default: false },
+    largest: { type: 'boolean', default: false },
     smallest: { type: 'boolean', default: false },
     rounds: { type: 'string', default: '9' },
     seconds: { type: 'string', default: '120' },
@@ -46,8 +52,20 @@ const { values, positionals } = parseArgs({
     help: { type: 'boolean', default: false },
   },
 });
+interface ScriptOptions {
+  readonly smallest: boolean;
+  readonly largest: boolean;
+  readonly record: boolean;
+}
+
 /** What is no task of a backend and runs by itself. */
-const SCRIPTS: Readonly<Record<string, typeof planAccuracy>> = { plan: planAccuracy, reading, 'start-up': startUp };
+const SCRIPTS: Readonly<Record<string, (options: ScriptOptions) => Promise<void>>> = {
+  growth,
+  plan: planAccuracy,
+  reading,
+  'start-up': startUp,
+  streamed,
+};
 const script = positionals.length === 1 ? SCRIPTS[positionals[0] ?? ''] : undefined;
 /** `preprocess` stands for all whose names begin with `preprocess/`. */
 const isNamed = (task: string, name: string): boolean => task === name || task.startsWith(`${name}/`);
@@ -59,7 +77,7 @@ if (unknown !== undefined || values.help) {
 } else if (script === undefined) {
   await run();
 } else {
-  await script({ smallest: values.smallest });
+  await script(values);
 }
 
 async function run(): Promise<void> {

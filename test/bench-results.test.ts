@@ -4,7 +4,15 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { interleave, median, pairedRatio, type Row, spread } from '../benches/harness.ts';
 import { renderResults } from '../benches/page.ts';
-import { earlier, type Machine, readAllResults, readResults, record } from '../benches/results.ts';
+import {
+  earlier,
+  fitExponent,
+  type Machine,
+  readAllResults,
+  readResults,
+  record,
+  recordGrowth,
+} from '../benches/results.ts';
 import { sizeFor } from '../benches/size-for.ts';
 import { formatRows } from '../benches/table.ts';
 import { countsItems } from '../benches/task.ts';
@@ -95,6 +103,22 @@ test('a slow backend gets a smaller size, and the tasks count their operations a
     'project-apart': 420,
     'top-k': 520,
     tune: 250,
+    'info-nce': 52,
     matrix: 140,
   });
+});
+
+test('growth is a power of rows, kept beside the rows and plotted', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'freebind-bench-growth-'));
+  try {
+    const points = [1, 4, 16].map((rows) => ({ rows, seconds: 0.5 * rows ** 1.5 }));
+    expect(fitExponent(points)).toBeCloseTo(1.5, 12);
+    const growth = [{ name: 'a <stage>', backend: 'onnx', expected: 2, exponent: fitExponent(points), points }];
+    await recordGrowth(machine, growth, folder);
+    const results = await record(machine, [], folder);
+    expect(results.growth).toEqual([{ ...growth[0], exponent: 1.5 }]);
+    expect(renderResults(results)).toContain('a &lt;stage&gt;: rows ^ 1.5');
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 });

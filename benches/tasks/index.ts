@@ -2,6 +2,7 @@ import type { Task } from '../task.ts';
 import { aggregate } from './aggregate.ts';
 import { embed, embedFew } from './embed.ts';
 import { fuseStep } from './fuse-step.ts';
+import { infoNce } from './info-nce.ts';
 import { matrix } from './matrix.ts';
 import { clapAudio, clapText, imagebindAudio, imagebindText, images, largeImages } from './preprocess.ts';
 import { project, projectApart } from './project.ts';
@@ -18,6 +19,7 @@ export const TASKS = [
   projectApart,
   topK,
   tune,
+  infoNce,
   matrix,
   images,
   largeImages,
