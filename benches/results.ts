@@ -94,7 +94,6 @@ export async function record(machine: Machine, rows: readonly Row[], folder = FO
 
 /** Keeps how tasks grow, in place of what was kept of it before; all else of the machine stays. Gives what is kept now. */
 export async function recordGrowth(machine: Machine, growth: readonly Growth[], folder = FOLDER): Promise<Results> {
-  const short = (x: number): number => Number(x.toPrecision(4));
   const rounded = growth.map((one) => ({
     ...one,
     exponent: short(one.exponent),
@@ -123,10 +122,14 @@ function isSame(a: Row, b: Row): boolean {
 }
 
 /** Four digits: more would be noise, and a file that is compared should not change in it. */
+function short(x: number): number {
+  return Number(x.toPrecision(4));
+}
+
 function rounded(row: Row): Row {
   const entries = Object.entries(row).map(([key, value]: [string, unknown]) => [
     key,
-    typeof value === 'number' ? Number(value.toPrecision(4)) : value,
+    typeof value === 'number' ? short(value) : value,
   ]);
   return Object.fromEntries(entries) as Row; // the same keys
 }
