@@ -183,8 +183,8 @@ describe('what CLAP hears', () => {
       const wanted = await readFloats(entry.file);
       expect(found.length).toBe(wanted.length);
       const off = Float32Array.from(found, (x, i) => Math.abs(Math.round(x * 32_767) - (wanted[i] ?? 0)));
-      // Rates that divide 48 kHz, or 3/2 of it, are one stage in soxr, whose response Kaiser's window has: one step, as the manifest says.
-      // From 44.1 kHz soxr takes two, and the second is not flat: 0.99986 at 0.8 of the Nyquist frequency, 0.9992 at 0.9, 0.9988 at 0.92,
+      // At rates that divide 48 kHz, or 3/2 of it, soxr's response is this filter's: one step, as the manifest says.
+      // From 44.1 kHz it is not flat, presumably for a second stage: 0.99986 at 0.8 of the Nyquist frequency, 0.9992 at 0.9, 0.9988 at 0.92,
       // where this filter and soxr's own at 32 kHz pass 1.0000, 1.0000 and 0.9998 (sines through soxr 1.1.0). Loud high notes are two
       // steps apart for that, and the first hundred samples, an edge that holds all frequencies, five.
       const exact = audio.sampleRate === 48_000;

@@ -22,8 +22,8 @@ const FINE = 2048;
  * Resamples with the band of soxr's HQ setting, which librosa uses and which is not to be had in JavaScript: a Kaiser-windowed
  * sinc of linear phase. Sines that go through soxr 1.1.0 from 16, 24 and 32 kHz to 48 come out within 1e-3 of this filter's response in
  * the transition band and 3e-5 below it; after int16, all samples of the golden recordings at these rates are at most one apart. From
- * multiples of 11,025 Hz soxr takes a second stage that droops before the band ends (0.99986 at 0.8 of the Nyquist frequency, 0.9992 at
- * 0.9), which is not imitated: 99.6 % are at most one apart, and the first and last hundred may be five.
+ * 44.1 kHz soxr's response droops before the band ends (0.99986 at 0.8 of the Nyquist frequency, 0.9992 at 0.9; presumably its second
+ * stage's), which is not imitated: 99.6 % are at most one apart, and the first and last hundred may be five.
  */
 export class KaiserResampler {
   readonly #filter: ((samples: Float32Array) => Float32Array) | undefined;
