@@ -288,7 +288,7 @@ export const faults: readonly Fault[] = [
     create: () =>
       faulty((right) => ({
         openBank: async (bank) => {
-          if (bank.keys.rows < 100_000) return right.openBank(bank);
+          if (bank.keys.rows < 50_000) return right.openBank(bank);
           const repeated = await bank.keys.read(0, bank.keys.rows);
           return right.openBank({
             keys: tableOf(matrix(1024, repeated.cols, repeated.data.slice(0, 1024 * repeated.cols))),

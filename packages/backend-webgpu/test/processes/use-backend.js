@@ -4,7 +4,11 @@ import { createJiti } from 'jiti';
 
 const source = (path) => fileURLToPath(new URL(path, import.meta.url));
 const jiti = createJiti(import.meta.url, {
-  alias: { '@freebind/core': source('../../../core/src/index.ts'), '#host': source('../../src/host-node.ts') },
+  alias: {
+    '@freebind/core/files': source('../../../core/src/files/index.ts'),
+    '@freebind/core': source('../../../core/src/index.ts'),
+    '#host': source('../../src/host-node.ts'),
+  },
 });
 const { startWebgpu } = await jiti.import('../../src/index.ts');
 const backend = await startWebgpu();

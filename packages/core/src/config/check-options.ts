@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { FreebindError } from '../errors.ts';
 import { nearest } from '../nearest.ts';
 
@@ -37,16 +37,15 @@ function explain(issue: z.core.$ZodIssue, schema: z.ZodType, given: unknown, all
 }
 
 /** Names of the keys that an object of the schema may have at a path. */
-function keysAt(schema: z.ZodType, path: readonly string[]): readonly string[] {
-  if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault) {
-    return keysAt(schema.unwrap() as z.ZodType, path); // zod types what it unwraps as its own base
-  }
-  if (schema instanceof z.ZodArray) return keysAt(schema.element as z.ZodType, path.slice(1)); // likewise
-  if (schema instanceof z.ZodRecord) return keysAt(schema.valueType as z.ZodType, path.slice(1)); // likewise
-  if (!(schema instanceof z.ZodObject)) return [];
+function keysAt(schema: z.core.$ZodType, path: readonly string[]): readonly string[] {
+  const { def } = (schema as z.core.$ZodTypes)._zod; // the union of all schemas that zod makes
+  if (def.type === 'optional' || def.type === 'default') return keysAt(def.innerType, path);
+  if (def.type === 'array') return keysAt(def.element, path.slice(1));
+  if (def.type === 'record') return keysAt(def.valueType, path.slice(1));
+  if (def.type !== 'object') return [];
   const [key, ...rest] = path;
-  const inner: unknown = key === undefined ? undefined : schema.shape[key];
-  return inner instanceof z.ZodType ? keysAt(inner, rest) : Object.keys(schema.shape);
+  const inner = key === undefined ? undefined : def.shape[key];
+  return inner === undefined ? Object.keys(def.shape) : keysAt(inner, rest);
 }
 
 /** Whether a value has keys. */
