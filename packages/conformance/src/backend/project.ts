@@ -94,7 +94,12 @@ export const projectCases: readonly ConformanceCase<Backend>[] = [
           checkShape(out, rows, output, 'the projection');
           checkClose(out.data, expected([network], given), 4 * tolerancesOf(backend.manifest).unit, 'the projection');
         }),
-        { seed: 1, numRuns: 8 },
+        // Each run opens a projector, which takes seconds on a device in software.
+        {
+          seed: 1,
+          numRuns: 5,
+          examples: [[{ rows: 0, input: 3, output: 2, seed: 1 }], [{ rows: 1, input: 1, output: 9, seed: 2 }]],
+        },
       );
     },
   },
