@@ -1,8 +1,9 @@
-import { type FileHandle, mkdir, open, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { type FileHandle, open, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { FreebindError } from '../errors.ts';
 import { cleanLeftovers, isAsideName, namesAside, recoverFolder } from './leftovers.ts';
 import { LOCK_FILE, ownLock } from './lock.ts';
+import { makeFolder } from './make-folder.ts';
 import { errnoOf } from './ranged-file.ts';
 import { writeError, writeErrorWithSpace } from './write-error.ts';
 
@@ -27,7 +28,7 @@ export async function createFileAtomic(path: string): Promise<AtomicFile> {
   const { fresh } = await namesAside(target);
   let handle: FileHandle;
   try {
-    await mkdir(dirname(target), { recursive: true });
+    await makeFolder(dirname(target));
     await cleanLeftovers(target);
     handle = await open(fresh, 'wx');
   } catch (cause) {
@@ -116,7 +117,7 @@ export async function writeFolderAtomic(
     await cleanLeftovers(target);
     await checkReplaceable(dir, options);
     await ownLock(target);
-    await mkdir(fresh, { recursive: true });
+    await makeFolder(fresh);
     await write(fresh);
     await syncTree(fresh);
     // Whoever holds the folder's lock keeps it: its file moves to the new folder, which is then locked as the old one was.

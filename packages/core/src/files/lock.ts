@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { link, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FreebindError } from '../errors.ts';
 import { cleanLeftovers, namesAside } from './leftovers.ts';
+import { makeFolder } from './make-folder.ts';
 import { isRunning, markOfThisProcess, type ProcessMark } from './process-mark.ts';
 import { errnoOf } from './ranged-file.ts';
 import { writeError } from './write-error.ts';
@@ -26,7 +27,7 @@ export interface FolderLock {
  */
 export async function lockFolder(dir: string): Promise<FolderLock> {
   const path = join(dir, LOCK_FILE);
-  await mkdir(dir, { recursive: true }).catch((cause: unknown) => {
+  await makeFolder(dir).catch((cause: unknown) => {
     throw writeError(dir, cause);
   });
   await cleanLeftovers(path);

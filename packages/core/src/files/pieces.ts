@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { link, mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { link, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { writeFileAtomic } from './atomic.ts';
+import { makeFolder } from './make-folder.ts';
 import { errnoOf } from './ranged-file.ts';
 import { checkSeal, removeSealed, SEAL } from './seal.ts';
 import { writeError } from './write-error.ts';
@@ -12,30 +13,51 @@ export function pieceName(identity: unknown): string {
   return createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 40);
 }
 
-/** Gives the piece's file and its seal the name `to` as well, if it is whole; the two are one file where the disk can. @throws FREEBIND_WRITE_FAILED */
-export async function takePiece(folder: string, file: string, to: string): Promise<'taken' | 'damaged' | 'absent'> {
-  const piece = join(folder, file);
-  const state = await checkSeal(piece);
-  if (state !== 'whole') return state;
-  await linkSealed(piece, to);
-  return 'taken';
+/** A file of a folder of pieces. */
+export interface Piece {
+  readonly folder: string;
+  readonly file: string;
+}
+
+/**
+ * Looks for a sealed file where a run wants it, and then among the pieces, of which it is given its name as well: one file with two
+ * names where the disk can. `damaged` are the files whose seals did not fit.
+ *
+ * @throws FREEBIND_WRITE_FAILED
+ */
+export async function findFinished(
+  path: string,
+  piece?: Piece,
+): Promise<{ readonly found: 'there' | 'taken' | 'missing'; readonly damaged: readonly string[] }> {
+  const damaged: string[] = [];
+  const isWhole = async (file: string): Promise<boolean> => {
+    const state = await checkSeal(file);
+    if (state === 'damaged') damaged.push(file);
+    return state === 'whole';
+  };
+  if (await isWhole(path)) {
+    // The run that finished it may have been killed before it kept it. A piece that is there is not read.
+    if (piece !== undefined && !(await isSealed(piece))) await keepPiece(piece, path);
+    return { found: 'there', damaged };
+  }
+  if (piece === undefined || !(await isWhole(join(piece.folder, piece.file)))) return { found: 'missing', damaged };
+  await linkSealed(join(piece.folder, piece.file), path);
+  return { found: 'taken', damaged };
 }
 
 /** Keeps a finished, sealed file as a piece. Quiet when it is there already: equal names have equal bytes. @throws FREEBIND_WRITE_FAILED */
-export async function keepPiece(folder: string, file: string, from: string): Promise<void> {
+export async function keepPiece({ folder, file }: Piece, from: string): Promise<void> {
   const piece = join(folder, file);
   if ((await checkSeal(piece)) !== 'whole') await linkSealed(from, piece);
 }
 
-/** As `keepPiece`, for a file that an earlier run finished and may have been killed before it kept it. A piece that is there is not read. @throws FREEBIND_WRITE_FAILED */
-export async function keepFinished(folder: string, file: string, from: string): Promise<void> {
-  const sealed = await stat(join(folder, `${file}${SEAL}`)).catch(() => undefined);
-  if (sealed === undefined) await keepPiece(folder, file, from);
+async function isSealed({ folder, file }: Piece): Promise<boolean> {
+  return (await stat(join(folder, `${file}${SEAL}`)).catch(() => undefined)) !== undefined;
 }
 
 async function linkSealed(from: string, to: string): Promise<void> {
   try {
-    await mkdir(dirname(to), { recursive: true });
+    await makeFolder(dirname(to));
     await removeSealed(to);
     await linkOrCopy(from, to);
     await linkOrCopy(`${from}${SEAL}`, `${to}${SEAL}`);

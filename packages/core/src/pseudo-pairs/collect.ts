@@ -3,14 +3,13 @@ import { join } from 'node:path';
 import { FreebindError } from '../errors.ts';
 import { createNpy, type NpyTable, openNpy } from '../files/npy.ts';
 import {
+  findFinished,
   findParts,
-  keepFinished,
   keepPiece,
   missingRanges,
   partPath,
   pieceName,
   type TablePart,
-  takePiece,
 } from '../files/pieces.ts';
 import { checkSeal, removeSealed, seal } from '../files/seal.ts';
 import { tablePath } from '../files/table-name.ts';
@@ -87,18 +86,11 @@ export async function* collectPseudoPairs(
   const damaged: string[] = [];
   let taken = 0;
   for (const column of columns) {
-    const path = pathOf(column);
-    const there = await checkSeal(path);
-    if (there === 'damaged') damaged.push(path);
-    const file = reuse && `${pieceOf(options, column, reuse)}.npy`;
-    if (there === 'whole') {
-      if (reuse && file) await keepFinished(reuse.folder, file, path);
-      continue;
-    }
-    const piece = reuse && file ? await takePiece(reuse.folder, file, path) : 'absent';
-    if (reuse && file && piece === 'damaged') damaged.push(join(reuse.folder, file));
-    if (piece === 'taken') taken++;
-    else missing.push(column);
+    const piece = reuse && { folder: reuse.folder, file: `${pieceOf(options, column, reuse)}.npy` };
+    const finished = await findFinished(pathOf(column), piece);
+    damaged.push(...finished.damaged);
+    if (finished.found === 'taken') taken++;
+    else if (finished.found === 'missing') missing.push(column);
   }
   const total = rowsIn(columns);
   let done = total - rowsIn(missing);
@@ -217,7 +209,7 @@ async function* writeColumn(
   yield* writeRanges(path, open, ranges, options);
   await seal(path);
   if (reuse === undefined || piece === undefined) return;
-  await keepPiece(reuse.folder, `${piece}.npy`, path);
+  await keepPiece({ folder: reuse.folder, file: `${piece}.npy` }, path);
   if (reuse.shared !== true) for (const part of found) await removeSealed(part.path);
 }
 

@@ -1,7 +1,8 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TrainerState } from '../backend.ts';
 import { FreebindError, isFreebindError } from '../errors.ts';
+import { makeFolder } from '../files/make-folder.ts';
 import { openSafetensors } from '../files/safetensors.ts';
 import { writeSafetensors } from '../files/safetensors-writer.ts';
 import { writeError } from '../files/write-error.ts';
@@ -39,7 +40,7 @@ const LOSSES = 'losses';
 
 /** `identity` is what the run is made from, as plain data; a checkpoint is continued only by a run of the same. */
 export async function openCheckpoints(folder: string, identity: unknown): Promise<CheckpointFolder> {
-  await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
+  await makeFolder(folder).catch((cause: unknown) => {
     throw writeError(folder, cause);
   });
   return {

@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto';
-import { join } from 'node:path';
 import type { Backend } from '../backend.ts';
 import type { BondData } from '../bond.ts';
 import { composeTables, shapesOf, type Tables } from '../compose-tables.ts';
 import { openComposition } from '../composition.ts';
 import { FreebindError } from '../errors.ts';
 import { createNpy, openNpy } from '../files/npy.ts';
-import { keepFinished, keepPiece, pieceName, takePiece } from '../files/pieces.ts';
-import { checkSeal, seal } from '../files/seal.ts';
+import { findFinished, keepPiece, type Piece, pieceName } from '../files/pieces.ts';
+import { seal } from '../files/seal.ts';
 import { tablePath } from '../files/table-name.ts';
 import type { SpaceTables } from '../pseudo-pairs/tuples.ts';
 import type { Factors, Recipe } from '../recipe.ts';
@@ -108,23 +107,21 @@ async function* composeMissing(
   const { factors, modalities } = made;
   const space = plan.spaces[steps]?.id ?? '';
   const { id, precision } = backend.manifest;
-  const pieceOf = (modality: string): string =>
-    `${pieceName({ kind: 'table', of: made.identity, modality, backend: { id, precision } })}.npy`;
+  const pieceOf = (modality: string): Piece | undefined =>
+    reuse === undefined
+      ? undefined
+      : {
+          folder: reuse,
+          file: `${pieceName({ kind: 'table', of: made.identity, modality, backend: { id, precision } })}.npy`,
+        };
   const missing: string[] = [];
   const damaged: string[] = [];
   let taken = 0;
   for (const modality of modalities) {
-    const path = tablePath(folder, space, modality);
-    const there = await checkSeal(path);
-    if (there === 'damaged') damaged.push(path);
-    if (there === 'whole') {
-      if (reuse !== undefined) await keepFinished(reuse, pieceOf(modality), path);
-      continue;
-    }
-    const piece = reuse === undefined ? 'absent' : await takePiece(reuse, pieceOf(modality), path);
-    if (reuse !== undefined && piece === 'damaged') damaged.push(join(reuse, pieceOf(modality)));
-    if (piece === 'taken') taken++;
-    else missing.push(modality);
+    const finished = await findFinished(tablePath(folder, space, modality), pieceOf(modality));
+    damaged.push(...finished.damaged);
+    if (finished.found === 'taken') taken++;
+    else if (finished.found === 'missing') missing.push(modality);
   }
   const stage = `${space}: tables`;
   const count = (names: readonly string[]): number => names.reduce((sum, name) => sum + rowsOf(tables, name), 0);
@@ -160,7 +157,8 @@ async function* composeMissing(
         }
         await writer.commit();
         await seal(tablePath(folder, space, modality));
-        if (reuse !== undefined) await keepPiece(reuse, pieceOf(modality), tablePath(folder, space, modality));
+        const piece = pieceOf(modality);
+        if (piece !== undefined) await keepPiece(piece, tablePath(folder, space, modality));
       } finally {
         await writer.discard();
       }
