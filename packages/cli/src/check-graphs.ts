@@ -2,7 +2,8 @@ import { stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { FreebindError } from '@freebind/core';
 import { type Example, type GraphContract, type GraphFinding, proveGraph } from '@freebind/encoder-onnx';
-import { allModels, localModels, type Model, nameOf } from '@freebind/models';
+import { type Model, nameOf } from '@freebind/models';
+import { describedIn } from './installed-models.ts';
 
 /** What was found of one graph file. */
 export interface CheckedGraph {
@@ -43,12 +44,6 @@ export async function checkPath(
     checked.push(await checkFile(join(path, graph), graph, model, options));
   }
   return checked;
-}
-
-/** The model as a folder describes it. @throws FREEBIND_FILE_INVALID for a `models.json` that is damaged or of another model */
-function describedIn(folder: string, official: Model): Model {
-  const { models, variant } = official;
-  return allModels([localModels(models, variant, { folder })]).find((one) => one.variant === variant) ?? official;
 }
 
 async function checkFile(

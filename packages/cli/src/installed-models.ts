@@ -2,7 +2,14 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isFreebindError } from '@freebind/core';
 import { findConfig, inspectPlugin, loadPlugin, type PluginChoice } from '@freebind/core/config';
-import { type ModelManifest, parseModelManifest, readModelManifest } from '@freebind/models';
+import {
+  allModels,
+  localModels,
+  type Model,
+  type ModelManifest,
+  parseModelManifest,
+  readModelManifest,
+} from '@freebind/models';
 
 /** freebind's own packages of spaces with models. */
 const OWN = ['@freebind/space-imagebind', '@freebind/space-internvl', '@freebind/space-clap'];
@@ -38,6 +45,16 @@ export async function installedWithOptions(
   const others = new Set([...OWN, ...(await dependenciesOf(project))].filter((name) => !named.has(name)));
   const found = await Promise.all([...others, ...plugins].map((choice) => modelsOf(choice, folder)));
   return found.filter((list) => list !== undefined);
+}
+
+/**
+ * A model as the folder of its files describes it; without one given, the folder where they lie by default.
+ *
+ * @throws FREEBIND_FILE_INVALID for a `models.json` that is damaged or of another model
+ */
+export function describedIn(folder: string | undefined, official: Model): Model {
+  const { models, variant } = official;
+  return allModels([localModels(models, variant, { folder })]).find((one) => one.variant === variant) ?? official;
 }
 
 async function modelsOf(choice: PluginChoice, folder: string): Promise<InstalledModels | undefined> {

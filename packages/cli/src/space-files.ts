@@ -1,6 +1,6 @@
 import type { PluginChoice } from '@freebind/core';
-import { allModels, localModels, type Model, nameOf, stateOf } from '@freebind/models';
-import { type InstalledModels, installedWithOptions } from './installed-models.ts';
+import { allModels, type Model, nameOf, stateOf } from '@freebind/models';
+import { describedIn, type InstalledModels, installedWithOptions } from './installed-models.ts';
 
 /** Which model files of a space are there. */
 export interface SpaceFiles {
@@ -27,8 +27,7 @@ async function lookAt(official: Model, folder: string | undefined): Promise<read
   const spaces = official.about.spaces ?? [];
   const name = nameOf(official);
   try {
-    const own = localModels(official.models, official.variant, { folder });
-    const model = allModels([own]).find(({ variant }) => variant === official.variant) ?? official;
+    const model = describedIn(folder, official);
     const states = await stateOf(model, { folder });
     const missing = states.filter(({ place }) => place === 'missing');
     const wrong = states.filter(({ sizeFits }) => !sizeFits).map(({ file }) => file.path);

@@ -17,26 +17,16 @@ export interface ItemReader<M extends Modality> {
 }
 
 const READERS: { readonly [M in Modality]: () => ItemReader<M> } = {
-  image: () => {
-    const media = new MediaReader();
-    return {
-      read: async (item, signal) => {
-        const input = await media.readImage(pathOf(item, 'image'), { signal });
-        return { input, bytes: input.bytes.length };
-      },
-      close: () => media.close(),
-    };
-  },
-  audio: () => {
-    const media = new MediaReader();
-    return {
-      read: async (item, signal) => {
-        const input = await media.readAudio(pathOf(item, 'audio'), { signal });
-        return { input, bytes: input.channels.reduce((sum, channel) => sum + channel.byteLength, 0) };
-      },
-      close: () => media.close(),
-    };
-  },
+  image: () =>
+    mediaReader(async (media, item, signal) => {
+      const input = await media.readImage(pathOf(item, 'image'), { signal });
+      return { input, bytes: input.bytes.length };
+    }),
+  audio: () =>
+    mediaReader(async (media, item, signal) => {
+      const input = await media.readAudio(pathOf(item, 'audio'), { signal });
+      return { input, bytes: input.channels.reduce((sum, channel) => sum + channel.byteLength, 0) };
+    }),
   text: () => ({
     read: async ({ path, text }, signal) => {
       const input = text ?? decodeText(await readSource(path ?? '', { signal }), path ?? '');
@@ -45,6 +35,13 @@ const READERS: { readonly [M in Modality]: () => ItemReader<M> } = {
     close: async () => undefined,
   }),
 };
+
+function mediaReader<M extends Modality>(
+  read: (media: MediaReader, item: Item, signal: AbortSignal) => Promise<ReadInput<M>>,
+): ItemReader<M> {
+  const media = new MediaReader();
+  return { read: (item, signal) => read(media, item, signal), close: () => media.close() };
+}
 
 /** A reader of items of `modality`, to be closed. @throws FREEBIND_CAPABILITY_MISSING for a modality that is not read from files */
 export function openReader(modality: Modality): ItemReader<Modality> {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Backend } from '../backend.ts';
 import { fingerprint } from '../files/fingerprint.ts';
-import { createNpy, openNpy } from '../files/npy.ts';
+import { openNpy, writeNpy } from '../files/npy.ts';
 import { seal } from '../files/seal.ts';
 import { fitLatents } from '../fusemix/latents.ts';
 import { type Matrix, normaliseRows, sliceRows } from '../matrix.ts';
@@ -199,10 +199,10 @@ export class Probe {
       const rows = this.#unit(FILE_NUMBERS / cols, cols);
       const [half, full] = [join(folder, 'half.npy'), join(folder, 'full.npy')];
       const writing = await timed(async () => {
-        await writeTable(full, rows, 'f4');
+        await writeNpy(full, rows, { dtype: 'f4' });
         await seal(full);
       });
-      await writeTable(half, rows, 'f2');
+      await writeNpy(half, rows, { dtype: 'f2' });
       const table = await openNpy(half);
       const checking = await timed(async () => void (await fingerprint(unitRows(table))));
       await table.close();
@@ -230,16 +230,6 @@ export class Probe {
     const made = normaliseRows(normalMatrix(rows, cols, random('plan', cols)));
     this.#rows.set(cols, made);
     return made;
-  }
-}
-
-async function writeTable(path: string, rows: Matrix, dtype: 'f2' | 'f4'): Promise<void> {
-  const writer = await createNpy(path, { cols: rows.cols, dtype });
-  try {
-    await writer.append(rows);
-    await writer.commit();
-  } finally {
-    await writer.discard();
   }
 }
 
