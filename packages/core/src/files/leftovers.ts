@@ -24,6 +24,11 @@ export function isAsideName(name: string): boolean {
   return ASIDE.test(name);
 }
 
+/** Whether it is one of the target `path`. */
+export function isAsideOf(path: string, name: string): boolean {
+  return ASIDE.exec(name)?.[1] === nameHash(path);
+}
+
 /** Removes what killed writers of `path` left beside it; a folder that was moved away for its successor is put back first. */
 export async function cleanLeftovers(path: string): Promise<void> {
   const self = await markOfThisProcess();

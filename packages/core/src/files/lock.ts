@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { link, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { FreebindError } from '../errors.ts';
+import { FreebindError, isFreebindError } from '../errors.ts';
 import { cleanLeftovers, namesAside } from './leftovers.ts';
-import { makeFolder } from './make-folder.ts';
+import { makeFolder, removeIfEmpty } from './make-folder.ts';
 import { isRunning, markOfThisProcess, type ProcessMark } from './process-mark.ts';
 import { errnoOf } from './ranged-file.ts';
 import { writeError } from './write-error.ts';
@@ -27,11 +27,7 @@ export interface FolderLock {
  */
 export async function lockFolder(dir: string): Promise<FolderLock> {
   const path = join(dir, LOCK_FILE);
-  await makeFolder(dir).catch((cause: unknown) => {
-    throw writeError(dir, cause);
-  });
-  await cleanLeftovers(path);
-  const lock = await acquire(path, dir);
+  const lock = await acquireIn(dir, path);
   // Guards of takeovers (below) that were killed. The locks they guard are no more, now that the lock is ours.
   const guards = (await readdir(dir)).filter((name) => name.startsWith(`${LOCK_FILE}.`));
   await Promise.all(guards.map((name) => rm(join(dir, name), { force: true })));
@@ -48,6 +44,27 @@ export async function ownLock(dir: string): Promise<string | undefined> {
   if (holder?.pid === self.pid && holder.started === self.started && holder.place === self.place) return text;
   if (holder === undefined || (await isRunning(holder, self)) !== false) throw busy(path, dir, holder, self);
   return undefined;
+}
+
+/** Times that a folder may go while a lock in it is asked for. A system that always says so, as Linux's /proc does, ends it. */
+const MOST_TRIES = 100;
+
+/** The holder that is done takes the folder with it, maybe while another comes for the lock, who then makes it anew. */
+async function acquireIn(dir: string, path: string): Promise<FolderLock> {
+  for (let tries = 1; ; tries++) {
+    await makeFolder(dir).catch((cause: unknown) => {
+      throw writeError(dir, cause);
+    });
+    await cleanLeftovers(path);
+    try {
+      return await acquire(path, dir);
+    } catch (error) {
+      if (isFreebindError(error) && errnoOf(error.cause) === 'ENOENT' && tries < MOST_TRIES) continue;
+      // The holder could not take it because of what the attempt had in it for a moment.
+      if (isFreebindError(error, 'FREEBIND_OUTPUT_BUSY')) await removeIfEmpty(dir);
+      throw error;
+    }
+  }
 }
 
 async function acquire(path: string, dir: string): Promise<FolderLock> {

@@ -1,4 +1,4 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { lstat, mkdir, rmdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errnoOf } from './ranged-file.ts';
 
@@ -11,8 +11,10 @@ export async function makeFolder(path: string): Promise<void> {
     try {
       await mkdir(path);
     } catch (error) {
-      // Another may have been quicker.
-      if (!(await isFolder(path))) throw error;
+      // Another may have been quicker, and have taken it away since.
+      const there = await kindOf(path);
+      if (there === 'nothing' && errnoOf(error) === 'EEXIST') await make();
+      else if (there !== 'folder') throw error;
     }
   };
   try {
@@ -25,6 +27,14 @@ export async function makeFolder(path: string): Promise<void> {
   }
 }
 
-async function isFolder(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
+/** Removes a folder that nothing is in; leaves it where something is, or where the system refuses. */
+export async function removeIfEmpty(path: string): Promise<void> {
+  await rmdir(path).catch(() => undefined);
+}
+
+async function kindOf(path: string): Promise<'nothing' | 'folder' | 'other'> {
+  const there = await lstat(path).catch(() => undefined);
+  if (there === undefined) return 'nothing';
+  const what = there.isSymbolicLink() ? await stat(path).catch(() => there) : there;
+  return what.isDirectory() ? 'folder' : 'other';
 }

@@ -11,7 +11,7 @@ import { random } from '../random.ts';
 import type { SpaceManifest } from '../space.ts';
 import { selectRows, stackTables } from '../table.ts';
 import type { TrainingEvent } from '../training/events.ts';
-import { isFinished, plain, readFinished } from '../training/finished.ts';
+import { findOrFree, isFinished, plain, readFinished } from '../training/finished.ts';
 import { holdTables } from '../training/held-tables.ts';
 import { type CheckpointOptions, train, type Trained } from '../training/run.ts';
 import { describeTrainedOn, isMixed } from '../training/trained-on.ts';
@@ -83,23 +83,29 @@ export async function* fuse(options: FuseOptions): AsyncGenerator<TrainingEvent,
     data: await fingerprints(paired, items),
   };
   const made = { manifest, options: provenance.options, data: provenance.data };
-  const there = await readFinished(out, readFusedSpace, options.replace);
-  const found = there && {
-    manifest: there.space.manifest,
-    options: there.provenance.options,
-    data: there.provenance.data,
-  };
   const workPath = `${resolve(out)}.training`;
-  if (there !== undefined && isFinished(out, found, made, options.replace)) {
+  const findSpace = (): Promise<Fused | undefined> =>
+    findOrFree(
+      () => finishedSpace(out, made, options.replace),
+      () => checkFolderFree(out, 'space', options),
+    );
+  const there = await findSpace();
+  if (there !== undefined) {
     await discardWorkFolder(workPath);
     yield { type: 'done', stage: name, path: out, reused: true };
-    return { path: out, space: there.space, reused: true };
+    return there;
   }
-  await checkFolderFree(out, 'space', options);
 
   // Whichever backend began it, another may go on with it.
   const work = await openWorkFolder(workPath, made, options);
   try {
+    // Another process may have finished it while this one waited for its turn.
+    const late = await findSpace();
+    if (late !== undefined) {
+      await work.remove();
+      yield { type: 'done', stage: name, path: out, reused: true };
+      return late;
+    }
     const { space, losses, trainedOn } = yield* fuseLatents(options, { training, paired, items, manifest, work });
     const told = {
       ...provenance,
@@ -113,6 +119,15 @@ export async function* fuse(options: FuseOptions): AsyncGenerator<TrainingEvent,
   } finally {
     await work.release();
   }
+}
+
+/** The space at `out`, if it is there. @throws FREEBIND_OUTPUT_EXISTS when another is, unless `replace` */
+async function finishedSpace(out: string, made: unknown, replace = false): Promise<Fused | undefined> {
+  const there = await readFinished(out, readFusedSpace, replace);
+  if (there === undefined) return undefined;
+  const { space, provenance } = there;
+  const found = { manifest: space.manifest, options: provenance.options, data: provenance.data };
+  return isFinished(out, found, made, replace) ? { path: out, space, reused: true } : undefined;
 }
 
 async function* fuseLatents(

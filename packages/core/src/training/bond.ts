@@ -14,7 +14,7 @@ import { checkPair, shapeOf, type SpaceTables } from '../pseudo-pairs/tuples.ts'
 import { unitRows } from '../unit-rows.ts';
 import { ADAM, BOND_TRAINING, bondId, type BondTraining, headsOf } from './bond-options.ts';
 import { renameStage, type TrainingEvent } from './events.ts';
-import { isFinished, plain, readFinished } from './finished.ts';
+import { findOrFree, isFinished, plain, readFinished } from './finished.ts';
 import { pairsOf, trainHead } from './head.ts';
 import type { CheckpointOptions } from './run.ts';
 import { describeTrainedOn, isMixed } from './trained-on.ts';
@@ -68,12 +68,17 @@ export async function* trainBond(options: TrainBondOptions): AsyncGenerator<Trai
   const plan = await planBond(options);
   const { id, manifest, provenance, made } = plan;
   const workPath = `${resolve(out)}.training`;
-  if (await isThere(out, made, replace)) {
+  const findBond = (): Promise<TrainedBond | undefined> =>
+    findOrFree(
+      async () => ((await isThere(out, made, replace)) ? { path: out, manifest, reused: true } : undefined),
+      () => checkFolderFree(out, 'bond', options),
+    );
+  const there = await findBond();
+  if (there !== undefined) {
     await discardWorkFolder(workPath);
     yield { type: 'done', stage: id, path: out, reused: true };
-    return { path: out, manifest, reused: true };
+    return there;
   }
-  await checkFolderFree(out, 'bond', options);
 
   // Heads that are there need no pseudo pairs.
   const taken = await takeHeads(options, plan);
@@ -82,6 +87,13 @@ export async function* trainBond(options: TrainBondOptions): AsyncGenerator<Trai
   // Whichever backend began it, another may go on with it.
   const work = await openWorkFolder(workPath, made, options);
   try {
+    // Another process may have finished it while this one waited for its turn.
+    const late = await findBond();
+    if (late !== undefined) {
+      await work.remove();
+      yield { type: 'done', stage: id, path: out, reused: true };
+      return late;
+    }
     const networks: Record<string, Network> = {};
     const lossCurve: Record<string, readonly number[]> = {};
     const notes: string[] = [];

@@ -37,6 +37,26 @@ export function isFinished(out: string, there: unknown, here: unknown, replace =
   );
 }
 
+/**
+ * What `find` finds at a place, or undefined where there is nothing and `checkFree` lets something be put there. What another
+ * process puts there between the two is found.
+ */
+export async function findOrFree<T>(
+  find: () => Promise<T | undefined>,
+  checkFree: () => Promise<void>,
+): Promise<T | undefined> {
+  const there = await find();
+  if (there !== undefined) return there;
+  try {
+    await checkFree();
+    return undefined;
+  } catch (error) {
+    const late = await find();
+    if (late !== undefined) return late;
+    throw error;
+  }
+}
+
 /** A value as JSON keeps it: without keys that are undefined. */
 export function plain(value: unknown): Json {
   // What JSON.parse gives is JSON.

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { isFreebindError } from '../errors.ts';
 import { markOfThisProcess } from '../files/process-mark.ts';
 import { discardWorkFolder, openWorkFolder } from './work-folder.ts';
 
@@ -47,4 +48,27 @@ test('what a killed run did not clear away is discarded to the last lock, and wh
   for (const path of [work, bare, theirs, join(dir, 'nothing')]) await discardWorkFolder(path);
   expect(await readdir(dir)).toEqual(['theirs']);
   expect(await readdir(theirs)).toEqual(['thesis.txt']);
+});
+
+test('is had by one after another, each of whom removes it, and the others are told that it is busy', async () => {
+  const path = join(dir, 'bond.training');
+  let held = 0;
+  const codes = new Set<unknown>();
+  const takeTurns = async (): Promise<void> => {
+    for (let turn = 0; turn < 30; turn++) {
+      try {
+        const work = await openWorkFolder(path, { seed: 1 }, { resume: false });
+        expect(++held).toBe(1);
+        await writeFile(join(path, 'pairs.npy'), '');
+        held--;
+        await work.remove();
+      } catch (error) {
+        if (!isFreebindError(error)) throw error;
+        codes.add(error.code);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: 8 }, takeTurns));
+  expect([...codes]).toEqual(['FREEBIND_OUTPUT_BUSY']);
+  expect(await readdir(dir)).toEqual([]);
 });

@@ -2,8 +2,9 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FreebindError, isFreebindError } from '../errors.ts';
 import { checkReplaceable, writeFileAtomic } from '../files/atomic.ts';
-import { isAsideName } from '../files/leftovers.ts';
+import { isAsideName, isAsideOf } from '../files/leftovers.ts';
 import { LOCK_FILE, lockFolder } from '../files/lock.ts';
+import { removeIfEmpty } from '../files/make-folder.ts';
 import { errnoOf, readError } from '../files/ranged-file.ts';
 import { findDifference } from './identity.ts';
 
@@ -83,15 +84,18 @@ async function isWorkFolder(path: string): Promise<boolean> {
   return names.includes(IDENTITY) || names.every((name) => name.startsWith(LOCK_FILE) || isAsideName(name));
 }
 
+/** Another process may be waiting: from when the lock is gone the folder is its, and goes only if it is empty. */
 async function removeAll(path: string): Promise<void> {
   await clear(path);
-  await rm(path, { recursive: true, force: true });
+  await rm(join(path, LOCK_FILE), { force: true });
+  await removeIfEmpty(path);
 }
 
-/** Removes everything but the lock; the identity goes last, so that what a kill leaves is known for ours. */
+/** Removes everything but locks, ours and those in the making; the identity goes last, so that what a kill leaves is known for ours. */
 async function clear(path: string): Promise<void> {
   for (const name of await readdir(path))
-    if (name !== LOCK_FILE && name !== IDENTITY) await rm(join(path, name), { recursive: true, force: true });
+    if (!name.startsWith(LOCK_FILE) && !isAsideOf(LOCK_FILE, name) && name !== IDENTITY)
+      await rm(join(path, name), { recursive: true, force: true });
   await rm(join(path, IDENTITY), { force: true });
 }
 
