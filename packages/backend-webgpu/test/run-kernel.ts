@@ -1,5 +1,5 @@
 import { normalMatrix, random } from '@freebind/core';
-import { afterAll, expect, type TestContext } from 'vitest';
+import { expect, type TestContext } from 'vitest';
 import { Device } from '../src/device.ts';
 import { host } from '../src/host-node.ts';
 import { type MatmulTile, TILES } from '../src/kernels/matmul-tiles.ts';
@@ -25,11 +25,8 @@ export type RunKernel = <Name extends string>(
 /** Half a unit in the last place of 1 in float32: what one rounding costs, relative to its result. */
 export const U = 2 ** -24;
 
-/** One for all tests of a file. */
+/** One for all tests of a process, with which it ends. */
 const device = await orReason(Device.open(host, 'high-performance'));
-afterAll(() => {
-  if (device instanceof Device) device.close();
-});
 
 /**
  * The body of a kernel's test. It is skipped where there is no device, which FREEBIND_REQUIRE_DEVICE=1 makes a failure, and where the
