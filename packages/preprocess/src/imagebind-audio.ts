@@ -73,8 +73,8 @@ export class ImagebindAudio {
 export function clipRange(samples: number, clip: number): readonly [start: number, end: number] {
   const duration = samples / SAMPLE_RATE;
   if (duration <= CLIP_SECONDS) return [0, samples];
-  // duration − 2 is exact in float64, so m = n / 2⁵⁰ with a whole n that BigInt holds.
-  const scale = 2 ** 50;
+  // duration − 2 is exact in float64, and float64s from 2 s on are whole numbers of 2⁻⁵¹ s.
+  const scale = 2 ** 51;
   const whole = BigInt((duration - CLIP_SECONDS) * scale) * BigInt(clip) * BigInt(SAMPLE_RATE);
   const parts = BigInt(scale) * BigInt(CLIPS - 1);
   const start = Number(whole / parts);
