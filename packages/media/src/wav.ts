@@ -1,4 +1,5 @@
 import type { ModalityInputs } from '@freebind/core';
+import { checkFinite } from './finite.ts';
 import { unreadable } from './limits.ts';
 
 /** How samples are stored. Companded and float formats have a width of their own. */
@@ -33,7 +34,7 @@ const MOST_CHANNELS = 64;
  *
  * Own code, for the exact scales and for headers that lie: the libraries on npm trust what a header says.
  *
- * @throws FREEBIND_FILE_INVALID
+ * @throws FREEBIND_FILE_INVALID; FREEBIND_NUMBER_INVALID for floats that are NaN or infinite
  */
 export function readWav(bytes: Uint8Array): ModalityInputs['audio'] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -94,21 +95,31 @@ function readData(view: DataView, start: number, size: number, format: Format | 
   const { channels: count, width, sampleRate } = format;
   const samples = Math.floor((streamed ? there : size) / (width * count));
   if (samples === 0) throw unreadable('The WAV file has no samples.');
-  const channels = Array.from({ length: count }, () => new Float32Array(samples));
-  const { at, scale } = numbersOf(view, start, samples * count, format);
-  channels.forEach((channel, c) => {
-    for (let i = 0, place = c; i < samples; i++, place += count) channel[i] = (at[place] ?? 0) * scale;
-  });
+  const numbers = numbersOf(view, start, samples * count, format);
+  const channels = Array.from({ length: count }, (_, c) => channelOf(numbers, c, { samples, count }));
+  if (format.encoding === 'float') checkFinite(channels);
   return { channels, sampleRate };
 }
 
-/** The stored numbers as an array, which a loop reads several times as fast as a view, and what a sample is of each. */
-function numbersOf(
-  view: DataView,
-  start: number,
-  length: number,
-  { encoding, width }: Format,
-): { readonly at: ArrayLike<number>; readonly scale: number } {
+/** What is stored, and what a sample is of each number. */
+interface Numbers {
+  readonly at: ArrayLike<number>;
+  readonly scale: number;
+}
+
+/** Channel `c` of `count` that are interleaved. */
+function channelOf(
+  { at, scale }: Numbers,
+  c: number,
+  { samples, count }: { readonly samples: number; readonly count: number },
+): Float32Array {
+  const channel = new Float32Array(samples);
+  for (let i = 0, place = c; i < samples; i++, place += count) channel[i] = (at[place] ?? 0) * scale;
+  return channel;
+}
+
+/** The stored numbers as an array, which a loop reads several times as fast as a view. */
+function numbersOf(view: DataView, start: number, length: number, { encoding, width }: Format): Numbers {
   // Arrays begin at a multiple of their width, as a copy does. They are little-endian, as WAV is, on everything that runs Node.
   const there = new Uint8Array(view.buffer, view.byteOffset + start, length * width);
   const bytes = there.byteOffset % width === 0 ? there : there.slice();

@@ -1,4 +1,5 @@
 import type { Frames } from './frames.ts';
+import { kernelsFor } from './kernels.ts';
 import { melBanks, type MelScale } from './mel-banks.ts';
 import { MelSpectrum } from './mel-spectrum.ts';
 
@@ -11,6 +12,8 @@ const LOWEST = 50; // Hz
 const HIGHEST = 14_000; // Hz
 /** Powers below this are −100 dB (`amin` of torchaudio's AmplitudeToDB and of torchlibrosa). */
 const FLOOR = 1e-10;
+/** Samples that are quantised at a time, a multiple of 4. */
+const PIECE = 2 ** 15;
 
 /**
  * CLAP's mel spectrogram of samples at 48 kHz, in dB: periodic Hann windows of 1,024 samples every 480, centred on their samples
@@ -19,37 +22,37 @@ const FLOOR = 1e-10;
  */
 export class ClapMel {
   readonly #spectrum: MelSpectrum;
-  readonly #window = Float64Array.from({ length: FFT }, (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / FFT));
 
   constructor(scale: MelScale) {
-    const banks = melBanks(scale, { bands: BANDS, fft: FFT, sampleRate: SAMPLE_RATE, low: LOWEST, high: HIGHEST });
-    this.#spectrum = new MelSpectrum(FFT, banks);
+    this.#spectrum = new MelSpectrum({
+      size: FFT,
+      window: Float64Array.from({ length: FFT }, (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / FFT)),
+      hop: HOP,
+      emphasis: 0,
+      banks: melBanks(scale, { bands: BANDS, fft: FFT, sampleRate: SAMPLE_RATE, low: LOWEST, high: HIGHEST }),
+      floor: FLOOR,
+      scale: 10 / Math.LN10,
+    });
   }
 
   /** ⌊n / 480⌋ + 1 frames of 64 bands. Samples need at least 513 of them, so that the ends can be reflected. */
   of(samples: Float32Array): Frames {
-    const { length } = samples;
-    const window = this.#window;
-    const fill = (f: number, into: Float64Array, lane: number): void => {
-      const start = f * HOP - FFT / 2;
-      if (start >= 0 && start + FFT <= length)
-        for (let i = 0; i < FFT; i++) into[2 * i + lane] = (samples[start + i] ?? 0) * (window[i] ?? 0);
-      else
-        for (let i = 0; i < FFT; i++)
-          into[2 * i + lane] = (samples[reflected(start + i, length)] ?? 0) * (window[i] ?? 0);
-    };
-    return this.#spectrum.of(Math.floor(length / HOP) + 1, fill, decibels);
+    return this.#spectrum.of(Math.floor(samples.length / HOP) + 1, {
+      read: (from, into) => readReflected(samples, from - FFT / 2, into),
+      offset: () => 0,
+    });
   }
 }
 
-function decibels(energy: number): number {
-  return 10 * Math.log10(Math.max(energy, FLOOR));
-}
-
-/** A place outside mirrored at the first or last sample, which is not doubled. */
-function reflected(place: number, length: number): number {
-  const inside = Math.abs(place);
-  return inside < length ? inside : 2 * (length - 1) - inside;
+/** Samples from a place on, those outside mirrored at the first or last one, which is not doubled. */
+function readReflected(samples: Float32Array, from: number, into: Float32Array): void {
+  const { length } = samples;
+  const begin = Math.max(from, 0);
+  const end = Math.min(from + into.length, length);
+  into.set(samples.subarray(begin, end), begin - from);
+  for (let place = from; place < 0; place++) into[place - from] = samples[-place] ?? 0;
+  for (let place = end; place < from + into.length; place++)
+    into[place - from] = samples[2 * (length - 1) - place] ?? 0;
 }
 
 /**
@@ -58,10 +61,14 @@ function reflected(place: number, length: number): number {
  */
 export function quantiseInt16(samples: Float32Array): Float32Array {
   const out = new Float32Array(samples.length);
-  for (let i = 0; i < samples.length; i++) {
-    const clipped = Math.min(Math.max(samples[i] ?? 0, -1), 1);
-    // NumPy multiplies float32 by float32.
-    out[i] = Math.trunc(Math.fround(clipped * 32_767)) / 32_767;
+  const piece = Math.min(PIECE, 4 * Math.ceil(samples.length / 4));
+  const { kernels, at } = kernelsFor([4 * piece]);
+  const floats = new Float32Array(kernels.memory.buffer, at[0], piece);
+  for (let start = 0; start < samples.length; start += piece) {
+    const part = samples.subarray(start, start + piece);
+    floats.set(part);
+    kernels.quantise(at[0], piece);
+    out.set(floats.subarray(0, part.length), start);
   }
   return out;
 }

@@ -1,7 +1,7 @@
 import { FreebindError, type ModalityInputs } from '@freebind/core';
 import { KaldiFbank } from './kaldi-fbank.ts';
 import { SincResampler } from './sinc-resampler.ts';
-import { checkSound } from './sound.ts';
+import { checkSound, largest } from './sound.ts';
 
 /** ImageBind's audio settings (`imagebind/data.py`, `load_and_transform_audio_data` and its defaults). */
 const SAMPLE_RATE = 16_000; // Hz
@@ -84,9 +84,7 @@ export function clipRange(samples: number, clip: number): readonly [start: numbe
 
 /** Samples within ±1: torchaudio's loader clips those of float files (sox works on whole numbers). */
 export function clipped(channel: Float32Array): Float32Array {
-  let within = true;
-  for (let i = 0; i < channel.length && within; i++) within = Math.abs(channel[i] ?? 0) <= 1;
-  if (within) return channel;
+  if (largest(channel) <= 1) return channel;
   const out = new Float32Array(channel.length);
   for (let i = 0; i < out.length; i++) out[i] = Math.min(Math.max(channel[i] ?? 0, -1), 1);
   return out;

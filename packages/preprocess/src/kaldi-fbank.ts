@@ -17,35 +17,40 @@ const FLOOR = 1.1920928955078125e-7;
  * Float64 inside; within 1e-3 of torchaudio's float32 where energy is not at the floor.
  */
 export class KaldiFbank {
-  readonly #spectrum = new MelSpectrum(FFT, kaldiBanks());
-  readonly #window = Float64Array.from(
-    { length: WINDOW },
-    (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / (WINDOW - 1)),
-  );
+  readonly #spectrum = new MelSpectrum({
+    size: FFT,
+    window: Float64Array.from({ length: WINDOW }, (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / (WINDOW - 1))),
+    hop: HOP,
+    emphasis: EMPHASIS,
+    banks: kaldiBanks(),
+    floor: FLOOR,
+    scale: 1,
+  });
 
   /** ⌊(n − 400) / 160⌋ + 1 frames of 128 bands; none for fewer than 400 samples. */
-  of(samples: Float32Array | Float64Array): Frames {
+  of(samples: Float32Array): Frames {
     const frames = samples.length < WINDOW ? 0 : Math.floor((samples.length - WINDOW) / HOP) + 1;
-    const window = this.#window;
-    const fill = (f: number, into: Float64Array, lane: number): void => {
-      const start = f * HOP;
-      let mean = 0;
-      for (let i = 0; i < WINDOW; i++) mean += samples[start + i] ?? 0;
-      mean /= WINDOW;
-      // Kaldi's first sample is emphasised against itself.
-      let before = (samples[start] ?? 0) - mean;
-      for (let i = 0; i < WINDOW; i++) {
-        const sample = (samples[start + i] ?? 0) - mean;
-        into[2 * i + lane] = (sample - EMPHASIS * before) * (window[i] ?? 0);
-        before = sample;
-      }
-      // The scratch memory has had other uses.
-      for (let i = WINDOW; i < FFT; i++) into[2 * i + lane] = 0;
-    };
-    return this.#spectrum.of(frames, fill, logarithm);
+    const sums = sumsOf(samples);
+    return this.#spectrum.of(frames, {
+      read: (from, into) => into.set(samples.subarray(from, from + into.length)),
+      // Samples without their mean, emphasised, are emphasised samples without that share of it.
+      offset: (f) => {
+        let sum = 0;
+        for (let part = 0; part < WINDOW / PART; part++) sum += sums[(f * HOP) / PART + part] ?? 0;
+        return (1 - EMPHASIS) * (sum / WINDOW);
+      },
+    });
   }
 }
 
-function logarithm(energy: number): number {
-  return Math.log(Math.max(energy, FLOOR));
+/** Samples that window and hop are whole numbers of. */
+const PART = 80;
+
+/** Sums of each 80 samples. */
+function sumsOf(samples: Float32Array): Float64Array {
+  return Float64Array.from({ length: Math.floor(samples.length / PART) }, (_, part) => {
+    let sum = 0;
+    for (let i = part * PART; i < (part + 1) * PART; i++) sum += samples[i] ?? 0;
+    return sum;
+  });
 }

@@ -34,19 +34,36 @@ interface Kernels {
     phase: number,
     rest: number,
     count: number,
+    apart: number,
     out: number,
+    outApart: number,
   ): void;
-  spectrum(
-    frame: number,
-    half: number,
+  largest(x: number, count: number): number;
+  quantise(x: number, count: number): void;
+  frames(
+    a: number,
+    b: number,
+    count: number,
+    emphasis: number,
+    offsetA: number,
+    offsetB: number,
+    window: number,
     places: number,
-    cosines: number,
-    sines: number,
-    re: number,
-    im: number,
-    powers: number,
+    half: number,
+    z: number,
   ): void;
-  bands(powers: number, first: number, begin: number, weights: number, count: number, out: number): void;
+  spectrum(z: number, half: number, turns: number, powers: number): void;
+  levels(
+    powers: number,
+    first: number,
+    begin: number,
+    weights: number,
+    count: number,
+    floor: number,
+    scale: number,
+    out: number,
+    other: number,
+  ): void;
 }
 
 /** The part of WebAssembly that is used, which the libraries of TypeScript declare for browsers only. */

@@ -60,8 +60,11 @@ export function phasesOf(
   return { ratio, taps: padded, first, weights };
 }
 
-/** Outputs that are filtered at a time, so that memory does not grow with the sound. */
+/** Outputs that are filtered at a time, so that memory does not grow with the sound, at least; and at least so many rounds of all phases. */
 const PIECE = 2 ** 15;
+const ROUNDS = 32;
+/** Places that the kernel filters at a time. */
+const PLACES = 4;
 
 /** Outputs `from` to `to` of filtering `samples`, which are 0 outside. Sums are float32, in eight lanes. */
 export function filterPhases(
@@ -71,23 +74,29 @@ export function filterPhases(
   to = resampledLength(samples.length, { up, down }),
 ): Float32Array {
   const out = new Float32Array(Math.max(to - from, 0));
+  const piece = Math.min(Math.max(PIECE, ROUNDS * up), out.length);
   const least = first.reduce((a, b) => Math.min(a, b), 0);
   const reach = first.reduce((a, b) => Math.max(a, b), 0) - least + taps;
-  const given = Math.ceil((PIECE * down) / up) + reach;
-  const { kernels, at } = kernelsFor([4 * given, first.byteLength, weights.byteLength, 4 * PIECE]);
+  const given = Math.ceil((piece * down) / up) + reach;
+  const { kernels, at } = kernelsFor([4 * given, first.byteLength, weights.byteLength, 4 * piece]);
   const [x, firstAt, weightsAt, outAt] = at;
   const [floats, wholes] = [new Float32Array(kernels.memory.buffer), new Int32Array(kernels.memory.buffer)];
   wholes.set(first, firstAt / 4);
   floats.set(weights, weightsAt / 4);
-  for (let n = from; n < to; n += PIECE) {
-    const count = Math.min(PIECE, to - n);
+  for (let n = from; n < to; n += piece) {
+    const count = Math.min(piece, to - n);
     // Samples from `start` on, zeros before the first and behind the last.
     const start = Math.floor((n * down) / up) + least;
     const part = floats.subarray(x / 4, x / 4 + given).fill(0);
     const begin = Math.min(Math.max(start, 0), samples.length);
     const end = Math.min(Math.max(start + given, begin), samples.length);
     part.set(samples.subarray(begin, end), begin - start);
-    kernels.filter(x - 4 * least, firstAt, weightsAt, taps, up, down, n % up, (n * down) % up, count, outAt);
+    // The same phases at four places, whole rounds apart; the last place goes to the end, and what two places reach is the same twice.
+    const rounds = Math.floor(count / (PLACES * up));
+    const each = count - (PLACES - 1) * rounds * up;
+    const [apart, outApart] = [4 * rounds * down, 4 * rounds * up];
+    const [phase, rest] = [n % up, (n * down) % up];
+    kernels.filter(x - 4 * least, firstAt, weightsAt, taps, up, down, phase, rest, each, apart, outAt, outApart);
     out.set(floats.subarray(outAt / 4, outAt / 4 + count), n - from);
   }
   return out;

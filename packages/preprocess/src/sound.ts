@@ -1,4 +1,5 @@
 import { FreebindError, type ModalityInputs } from '@freebind/core';
+import { kernelsFor } from './kernels.ts';
 
 type Audio = ModalityInputs['audio'];
 
@@ -38,10 +39,26 @@ export function checkSound({ channels, sampleRate }: Audio): void {
 
 /** The place of the first sample that is NaN or infinite, or −1. */
 export function firstNotFinite(samples: Float32Array): number {
-  // x − x is 0 for finite numbers alone, and one sum is all that most sounds need.
-  let sum = 0;
-  for (let i = 0; i < samples.length; i++) sum += (samples[i] ?? 0) - (samples[i] ?? 0);
-  return sum === 0 ? -1 : samples.findIndex((sample) => !Number.isFinite(sample));
+  // One look at the largest is all that most sounds need.
+  return Number.isFinite(largest(samples)) ? -1 : samples.findIndex((sample) => !Number.isFinite(sample));
+}
+
+/** Samples that are looked at at a time, a multiple of 4. */
+const PIECE = 2 ** 15;
+
+/** The largest absolute value; NaN where there is one. */
+export function largest(samples: Float32Array): number {
+  const { kernels, at } = kernelsFor([4 * PIECE]);
+  const floats = new Float32Array(kernels.memory.buffer, at[0], PIECE);
+  let most = 0;
+  for (let start = 0; start < samples.length; start += PIECE) {
+    const part = samples.subarray(start, start + PIECE);
+    floats.set(part);
+    const rest = 4 * Math.ceil(part.length / 4);
+    floats.fill(0, part.length, rest);
+    most = Math.max(most, kernels.largest(at[0], rest));
+  }
+  return most;
 }
 
 /** The mean over channels, summed in float32 as librosa's `to_mono`. */

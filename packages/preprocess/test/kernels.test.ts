@@ -1,7 +1,16 @@
 // What the golden files do not reach: other sizes, parts, and memory that was used before.
 import { random } from '@freebind/core';
-import { ClapMel, KaiserResampler, melBanks, denseBanks, resizeBicubic, SincResampler } from '@freebind/preprocess';
+import {
+  ClapMel,
+  denseBanks,
+  firstNotFinite,
+  KaiserResampler,
+  melBanks,
+  resizeBicubic,
+  SincResampler,
+} from '@freebind/preprocess';
 import { describe, expect, test } from 'vitest';
+import { MelSpectrum } from '../src/mel-spectrum.ts';
 
 const noise = (length: number, name: string): Float32Array => {
   const draw = random('kernels', name);
@@ -88,6 +97,7 @@ describe('resampling', () => {
     [44_100, 16_000],
     [8000, 48_000],
     [96_000, 48_000],
+    [11_025, 16_000],
   ])('from %i Hz to %i Hz, parts are those of the whole', (from, to) => {
     const samples = noise(50_000, `${from}`);
     const whole = new SincResampler(from, to).resample(samples);
@@ -107,6 +117,55 @@ describe('resampling', () => {
     expect(Math.max(...found.slice(300, -300).map((x) => Math.abs(x - 0.25)))).toBeLessThan(1e-6);
   });
 });
+
+test('the first sample that is not finite is found wherever it is', () => {
+  for (const length of [1, 5, 32_768, 70_001])
+    for (const bad of [NaN, Infinity, -Infinity]) {
+      const samples = noise(length, `${length}`);
+      expect(firstNotFinite(samples)).toBe(-1);
+      samples[length - 1] = bad;
+      expect(firstNotFinite(samples)).toBe(length - 1);
+      samples[length >> 1] = bad;
+      expect(firstNotFinite(samples)).toBe(length >> 1);
+    }
+});
+
+// Transforms of 16 and of 32 numbers: with and without a pass of two.
+test.each([32, 64])('levels in frames of %i are logarithms of energies from the floor to the loudest', (size) => {
+  // A sine of one bin under no window has (amplitude · size / 2)² in that bin.
+  const amplitudes = Float32Array.from({ length: 301 }, (_, i) => 10 ** (i / 10 - 20));
+  const spectrum = new MelSpectrum({
+    size,
+    hop: size,
+    window: new Float64Array(size).fill(1),
+    emphasis: 0,
+    banks: {
+      bands: 1,
+      bins: size / 2,
+      first: Int32Array.of(3),
+      begin: Int32Array.of(0, 1),
+      weights: Float64Array.of(1),
+    },
+    floor: 1e-30,
+    scale: 1,
+  });
+  const { data } = spectrum.of(amplitudes.length, {
+    read: (from, into) => {
+      for (let i = 0; i < into.length; i++) into[i] = (amplitudes[Math.floor((from + i) / size)] ?? 0) * sine(i, size);
+    },
+    offset: () => 0,
+  });
+  // Samples are float32, so energies are within 2⁻²² of that; as are levels, of their own size.
+  const wrong = amplitudes.filter((amplitude, i) => {
+    const wanted = Math.log(Math.max(((size / 2) * amplitude) ** 2, 1e-30));
+    return !(Math.abs((data[i] ?? 0) - wanted) <= 2 ** -22 * (1 + Math.abs(wanted)));
+  });
+  expect([...wrong]).toEqual([]);
+});
+
+function sine(i: number, size: number): number {
+  return Math.cos((2 * Math.PI * 3 * (i % size)) / size);
+}
 
 test('mels of an odd number of frames are those of the formula', () => {
   const samples = noise(2 * 480 + 100, 'mel');
