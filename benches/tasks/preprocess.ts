@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import type { ModalityInputs } from '@freebind/core';
 import { MediaReader } from '@freebind/media';
-import type { ClapFeatures } from '@freebind/preprocess';
+import { type ClapFeatures, IMAGEBIND_IMAGE, squareLevels } from '@freebind/preprocess';
 import { RobertaTokenizer } from '@freebind/space-clap';
 import { ClipTokenizer } from '@freebind/space-imagebind';
 import { ThreadPool } from '@freebind/threads';
@@ -13,7 +13,7 @@ const STRIDE = 101;
 
 /** What the spaces' `preparation.ts` export, which run in their threads. */
 interface ImagebindPreparation {
-  image(bytes: Uint8Array): Promise<Float32Array>;
+  image(bytes: Uint8Array): Promise<Uint8Array>;
   audio(sound: ModalityInputs['audio']): Float32Array;
 }
 interface ClapPreparation {
@@ -40,12 +40,22 @@ function pictures(name: string, count: number, width: number, height: number): I
     async open(_, at) {
       const media = new MediaReader({ workers: at.threads });
       const threads = preparationOf<ImagebindPreparation>('space-imagebind', at.threads);
+      const levels = squareLevels(IMAGEBIND_IMAGE);
       return overFiles(at, [media, threads], async (path) => {
         const { bytes } = await media.readImage(path);
-        return threads.call('image', [bytes]);
+        return levelsOf(await threads.call('image', [bytes]), levels);
       });
     },
   };
+}
+
+/** The numbers that bytes of three channels stand for, which a space looks up in its graph's thread. */
+function levelsOf(bytes: Uint8Array, levels: Float32Array): Float32Array {
+  const out = new Float32Array(bytes.length);
+  const area = bytes.length / 3;
+  for (let c = 0; c < 3; c++)
+    for (let i = c * area; i < (c + 1) * area; i++) out[i] = levels[256 * c + (bytes[i] ?? 0)] ?? 0;
+  return out;
 }
 
 type PictureSize = Readonly<Record<'count' | 'width' | 'height', number>>;

@@ -271,11 +271,11 @@ function stack(all: readonly Feeds[], encoder: OnnxEncoder): Feeds {
       const data = likeOf(first.data, length);
       let at = 0;
       for (const part of parts) {
-        // All parts have the type of the first.
+        // All parts have the type of the first, and its levels.
         (data as Float32Array).set(part.data as Float32Array, at);
         at += part.data.length;
       }
-      return [name, { type: first.type, dims: [rows, ...first.dims.slice(1)], data }];
+      return [name, { ...first, dims: [rows, ...first.dims.slice(1)], data }];
     }),
   );
 }

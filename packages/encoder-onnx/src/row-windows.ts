@@ -11,7 +11,8 @@ export function rowsOf(feeds: Tensors): number {
 export function windowsOf(feeds: Tensors, size: number): readonly Tensors[] {
   const total = rowsOf(feeds);
   return Array.from({ length: Math.ceil(total / size) }, (_, w) => {
-    const pieces = Object.entries(feeds).map(([name, { type, dims, data }]) => {
+    const pieces = Object.entries(feeds).map(([name, feed]) => {
+      const { dims, data } = feed;
       const width = data.length / total;
       const filled = likeOf(data, size * width);
       for (let r = 0; r < size; r++) {
@@ -19,7 +20,7 @@ export function windowsOf(feeds: Tensors, size: number): readonly Tensors[] {
         // The kinds of the two are the same.
         (filled as Float32Array).set(data.subarray(row * width, (row + 1) * width) as Float32Array, r * width);
       }
-      return [name, { type, dims: [size, ...dims.slice(1)], data: filled }] as const;
+      return [name, { ...feed, dims: [size, ...dims.slice(1)], data: filled }] as const;
     });
     return Object.fromEntries(pieces);
   });

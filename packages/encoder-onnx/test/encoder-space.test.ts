@@ -56,6 +56,21 @@ describe('a modality', () => {
   });
 });
 
+test('bytes of a feed are the numbers that they stand for, in batches of any size', async () => {
+  const tiny = encoder(graph);
+  onTestFinished(() => tiny.close());
+  const levels = Float32Array.from({ length: 4 * 256 }, (_, i) => Math.sin(i));
+  for (const rows of [3, 2, 3]) {
+    const bytes = Uint8Array.from({ length: 4 * rows }, (_, i) => (91 * i + rows) % 256);
+    const numbers = Float32Array.from(bytes, (byte, i) => levels[256 * (i % 4) + byte] ?? 0);
+    const [found, wanted] = [
+      await tiny.run({ x: { type: 'float32', dims: [rows, 4], data: bytes, levels } }),
+      await tiny.run({ x: { type: 'float32', dims: [rows, 4], data: numbers } }),
+    ];
+    expect(found).toEqual(wanted);
+  }
+});
+
 describe('an input that cannot be embedded', () => {
   const inputs = ['a', 'refused', 'bb', 'crash', 'NaN', 'nothing', 'ccc'];
   const codes = [

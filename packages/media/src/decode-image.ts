@@ -9,6 +9,8 @@ export interface DecodedImage {
   readonly height: number;
 }
 
+const HOW = { failOn: 'truncated', ignoreIcc: true } as const;
+
 /**
  * Decodes JPEG, PNG, WebP, AVIF, GIF and TIFF (the first frame of an animation) to RGB as Pillow's `convert('RGB')` does and the
  * encoders' official code relies on: alpha is dropped and not blended, EXIF orientation and colour profiles are not applied.
@@ -29,15 +31,8 @@ export async function decodeImage(bytes: Uint8Array, limits: MediaLimits = {}): 
   }
   const { default: sharp } = await import('sharp');
   try {
-    const image = sharp(bytes, { failOn: 'truncated', limitInputPixels: false, ignoreIcc: true });
-    // From the header alone, before anything is decoded.
-    const { width, height } = await image.metadata();
-    if (width * height > maxPixels) {
-      throw unreadable(
-        `The picture has ${width} × ${height} pixels, more than the limit of ${maxPixels}. Shrink it, or raise the limit (\`maxPixels\`).`,
-      );
-    }
-    const { data, info } = await image
+    // The limit is held against the header, before anything is decoded.
+    const { data, info } = await sharp(bytes, { ...HOW, limitInputPixels: maxPixels })
       .removeAlpha()
       .toColourspace('srgb')
       .raw({ depth: 'uchar' })
@@ -49,6 +44,12 @@ export async function decodeImage(bytes: Uint8Array, limits: MediaLimits = {}): 
   } catch (error) {
     if (error instanceof FreebindError) throw error;
     const reason = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
+    if (/pixel limit/.test(reason)) {
+      const { width, height } = await sharp(bytes, { ...HOW, limitInputPixels: false }).metadata();
+      throw unreadable(
+        `The picture has ${width} × ${height} pixels, more than the limit of ${maxPixels}. Shrink it, or raise the limit (\`maxPixels\`).`,
+      );
+    }
     throw unreadable(
       `The ${format} could not be decoded (${reason}): it is damaged or cut short. Get it again from its source.`,
       error,

@@ -16,9 +16,8 @@ export {
   type Region,
   type Rgb,
   shortSide,
-  toPlanes,
 } from './pixels.ts';
 export { resizeBicubic } from './resize-bicubic.ts';
 export { SincResampler } from './sinc-resampler.ts';
 export { checkSound, firstNotFinite, mixDown } from './sound.ts';
-export { IMAGEBIND_IMAGE, INTERNVL_IMAGE, type SquareInput, squarePlanes } from './square-planes.ts';
+export { IMAGEBIND_IMAGE, INTERNVL_IMAGE, squareBytes, type SquareInput, squareLevels } from './square-bytes.ts';

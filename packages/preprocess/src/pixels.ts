@@ -58,20 +58,15 @@ export function centreSquare(width: number, height: number, side: number, roundi
   return { left: offset(width), top: offset(height), width: side, height: side };
 }
 
-/**
- * Pixels as an encoder takes them: (x / 255 − mean) / deviation, channel by channel: [3, height, width], float32. Each of the
- * three operations is rounded to float32, as torchvision's `ToTensor` and `Normalize`.
- */
-export function toPlanes({ data, width, height }: Pixels, mean: Rgb, deviation: Rgb): Float32Array {
+/** Bytes channel by channel: [3, height, width]. */
+export function toPlanes({ data, width, height }: Pixels): Uint8Array {
   checkPixels({ data, width, height });
   const area = width * height;
-  const planes = new Float32Array(3 * area);
-  for (let channel = 0; channel < 3; channel++) {
-    const [m, s] = [Math.fround(mean[channel] ?? 0), Math.fround(deviation[channel] ?? 1)];
-    // There are only 256 answers.
-    const values = Float32Array.from({ length: 256 }, (_, x) => Math.fround(Math.fround(x / 255) - m) / s);
-    const plane = planes.subarray(channel * area, (channel + 1) * area);
-    for (let i = 0, at = channel; i < area; i++, at += 3) plane[i] = values[data[at] ?? 0] ?? 0;
+  const planes = new Uint8Array(3 * area);
+  for (let i = 0, at = 0; i < area; i++, at += 3) {
+    planes[i] = data[at] ?? 0;
+    planes[area + i] = data[at + 1] ?? 0;
+    planes[2 * area + i] = data[at + 2] ?? 0;
   }
   return planes;
 }

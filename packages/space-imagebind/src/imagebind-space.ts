@@ -1,7 +1,7 @@
 import type { SpaceManifest } from '@freebind/core';
 import { checkText, encoderModel, type EncoderOptions, EncoderSpace, kept } from '@freebind/encoder-onnx';
 import type { ModelManifest } from '@freebind/models';
-import { IMAGEBIND_AUDIO_DIMS } from '@freebind/preprocess';
+import { IMAGEBIND_AUDIO_DIMS, IMAGEBIND_IMAGE, squareLevels } from '@freebind/preprocess';
 import { builtModule, ThreadPool } from '@freebind/threads';
 import { ClipTokenizer, CONTEXT } from './clip-tokenizer.ts';
 import type * as preparation from './preparation.ts';
@@ -25,6 +25,7 @@ export function imagebindSpace(
     owner: `the space "${manifest.id}"`,
   });
   const tokenizer = kept(async () => ClipTokenizer.open(await find('bpe_simple_vocab_16e6.txt.gz')));
+  const levels = squareLevels(IMAGEBIND_IMAGE);
   return new EncoderSpace(
     { ...manifest, dimension },
     {
@@ -32,7 +33,7 @@ export function imagebindSpace(
         encoder: encoder('imagebind_vision.onnx'),
         prepare: async ({ bytes }, signal) => {
           const data = await threads.call('image', [bytes], { signal });
-          return { pixel_values: { type: 'float32', dims: [1, 3, 224, 224], data } };
+          return { pixel_values: { type: 'float32', dims: [1, 3, 224, 224], data, levels } };
         },
       },
       audio: {

@@ -1,6 +1,7 @@
 import type { SpaceManifest } from '@freebind/core';
 import { checkText, encoderModel, type EncoderOptions, EncoderSpace, kept } from '@freebind/encoder-onnx';
 import type { ModelManifest } from '@freebind/models';
+import { INTERNVL_IMAGE, squareLevels } from '@freebind/preprocess';
 import { builtModule, ThreadPool } from '@freebind/threads';
 import { CONTEXT, InternvlTokenizer, MOST } from './internvl-tokenizer.ts';
 import type * as preparation from './preparation.ts';
@@ -22,6 +23,7 @@ export function internvlSpace(
     owner: `the space "${manifest.id}"`,
   });
   const tokenizer = kept(async () => InternvlTokenizer.open(await find('tokenizer.model')));
+  const levels = squareLevels(INTERNVL_IMAGE);
   return new EncoderSpace(
     { ...manifest, dimension },
     {
@@ -29,7 +31,7 @@ export function internvlSpace(
         encoder: encoder('internvl_c_vision.onnx'),
         prepare: async ({ bytes }, signal) => {
           const data = await threads.call('image', [bytes], { signal });
-          return { pixel_values: { type: 'float32', dims: [1, 3, 224, 224], data } };
+          return { pixel_values: { type: 'float32', dims: [1, 3, 224, 224], data, levels } };
         },
       },
       text: {

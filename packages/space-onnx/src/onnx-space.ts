@@ -9,7 +9,7 @@ import {
   type ModalityEncoder,
   tracedBatch,
 } from '@freebind/encoder-onnx';
-import { IMAGEBIND_AUDIO_DIMS } from '@freebind/preprocess';
+import { IMAGEBIND_AUDIO_DIMS, squareLevels } from '@freebind/preprocess';
 import { builtModule, ThreadPool } from '@freebind/threads';
 import type { OnnxSpaceSettings } from './config.ts';
 import { JsonTokenizer } from './json-tokenizer.ts';
@@ -51,12 +51,13 @@ function imageEncoder(
 ): Encoder<'image'> {
   const square = squareOf(prepare);
   const dims = [1, 3, square.side, square.side];
+  const levels = squareLevels(square);
   return {
     encoder: encoder(graph),
     options: { prepare: JSON.stringify(square) },
     prepare: async ({ bytes }, signal) => {
       const data = await threads.call('image', [bytes, square], { signal });
-      return { [inputs.pixels]: { type: 'float32', dims, data } };
+      return { [inputs.pixels]: { type: 'float32', dims, data, levels } };
     },
   };
 }

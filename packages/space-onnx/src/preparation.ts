@@ -7,16 +7,16 @@ import {
   type ClapFeatures,
   ImagebindAudio,
   type SquareInput,
-  squarePlanes,
+  squareBytes,
 } from '@freebind/preprocess';
 
 /** The thread's filter banks and the last rates' filters, made when the first sound comes. */
 let imagebind: ImagebindAudio | undefined;
 const claps = new Map<boolean, ClapAudio>();
 
-/** An encoded picture: [3, side, side]. @throws what `decodeImage` throws */
-export async function image(bytes: Uint8Array, square: SquareInput): Promise<Float32Array> {
-  return squarePlanes(await decodeImage(bytes), square);
+/** An encoded picture's bytes: [3, side, side]. @throws what `decodeImage` throws */
+export async function image(bytes: Uint8Array, square: SquareInput): Promise<Uint8Array> {
+  return squareBytes(await decodeImage(bytes), square);
 }
 
 /** A sound as ImageBind's three clips: [3, 1, 128, 204]. @throws what `ImagebindAudio` throws */

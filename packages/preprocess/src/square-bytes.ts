@@ -31,9 +31,21 @@ export const INTERNVL_IMAGE: SquareInput = {
   deviation: IMAGENET_STD,
 };
 
-/** What an image encoder sees of a picture: [3, side, side]. @throws FREEBIND_SHAPE_MISMATCH for pixels that are no picture */
-export function squarePlanes(pixels: Pixels, { side, rounding, mean, deviation }: SquareInput): Float32Array {
+/** The bytes that an image encoder sees of a picture: [3, side, side]. @throws FREEBIND_SHAPE_MISMATCH for pixels that are no picture */
+export function squareBytes(pixels: Pixels, { side, rounding }: SquareInput): Uint8Array {
   const { width, height } = shortSide(pixels.width, pixels.height, side);
   const square = centreSquare(width, height, side, rounding);
-  return toPlanes(resizeBicubic(pixels, width, height, square), mean, deviation);
+  return toPlanes(resizeBicubic(pixels, width, height, square));
+}
+
+/**
+ * What each byte x of each channel is to it: (x / 255 − mean) / deviation, [3, 256], float32. Each of the three operations is rounded to
+ * float32, as torchvision's `ToTensor` and `Normalize`.
+ */
+export function squareLevels({ mean, deviation }: SquareInput): Float32Array {
+  return Float32Array.from({ length: 3 * 256 }, (_, i) => {
+    const [channel, x] = [Math.floor(i / 256), i % 256];
+    const [m, s] = [Math.fround(mean[channel] ?? 0), Math.fround(deviation[channel] ?? 1)];
+    return Math.fround(Math.fround(x / 255) - m) / s;
+  });
 }
