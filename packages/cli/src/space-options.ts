@@ -14,15 +14,9 @@ export interface SpaceOptions {
 /** Options whose keys are those that spaces take. */
 const KEYS = ['models', 'device', 'precision', 'threads', 'workers', 'batch'] as const;
 
-/** CLAP's models by their spaces: which of them a folder of files holds is an option of the package. */
-const CLAP_MODELS: Readonly<Record<string, string>> = {
-  'clap-general': 'general',
-  'clap-music': 'music',
-  'clap-unfused': 'unfused',
-};
-
 /**
- * The plugins with a command's options given to those that bring one of the spaces `ids`.
+ * The plugins with a command's options given to those that bring one of the spaces `ids`. One that brings several is told by `space`
+ * which of them a folder of `models` is for.
  *
  * @throws FREEBIND_ARGUMENT_INVALID for a plugin that the config configures in code, which takes no other options
  */
@@ -38,10 +32,11 @@ export async function giveOptions(
   if (given.length === 0) return plugins;
   return Promise.all(
     plugins.map(async (plugin): Promise<PluginChoice> => {
-      const first = (await spacesIn(plugin, folder)).find((id) => ids.includes(id));
+      const brought = await spacesIn(plugin, folder);
+      const first = brought.find((id) => ids.includes(id));
       if (first === undefined) return plugin;
-      const model = Object.hasOwn(CLAP_MODELS, first) ? { model: CLAP_MODELS[first] } : {};
-      const more = { ...(options.models !== undefined && model), ...Object.fromEntries(given) };
+      const space = options.models !== undefined && brought.length > 1 ? { space: first } : {};
+      const more = { ...space, ...Object.fromEntries(given) };
       if (typeof plugin === 'string') return [plugin, more];
       if (!('manifest' in plugin)) return [plugin[0], { ...plugin[1], ...more }];
       throw new FreebindError(

@@ -24,7 +24,7 @@ import type { Store } from './store.ts';
 
 /** What freebind is made of. A config has the same keys, so `freebind(await loadConfig())` works. */
 export interface FreebindOptions {
-  /** Configured in code, `clap({ model: 'general' })`, or named by package or folder. Only these are loaded. */
+  /** Configured in code, `clap({ models: './clap' })`, or named by package or folder. Only these are loaded. */
   readonly plugins?: readonly PluginChoice[];
   /** Default: what the environment variable FREEBIND_BACKEND says, else the first backend that a plugin brings. */
   readonly backend?: BackendChoice;

@@ -11,8 +11,8 @@ export type ClapModel = 'general' | 'music' | 'unfused';
 
 /** Options of the plugin. */
 export interface ClapOptions extends ClapSpaceOptions {
-  /** The model whose files the folder `models` holds. The others are looked for where models usually are. Default `general`. */
-  readonly model?: ClapModel;
+  /** The space whose files the folder `models` holds. Those of the others are looked for where models usually are. Default `clap-general`. */
+  readonly space?: `clap-${ClapModel}`;
 }
 
 const MODELS: Readonly<Record<ClapModel, { readonly checkpoint: string; readonly files: ClapFiles }>> = {
@@ -36,7 +36,7 @@ export function clapModels(): ModelManifest {
   return readModelManifest(new URL('../models.json', import.meta.url));
 }
 
-/** LAION-CLAP (ICASSP 2023) as a plugin: `clap({ model: 'general', models: './clap' })`. */
+/** LAION-CLAP (ICASSP 2023) as a plugin: `clap({ space: 'clap-music', models: './clap' })`. */
 const clap: Plugin<ClapOptions> = definePlugin<ClapOptions>(
   {
     apiVersion: API_VERSION,
@@ -44,7 +44,7 @@ const clap: Plugin<ClapOptions> = definePlugin<ClapOptions>(
     spaces: ['clap-general', 'clap-music', 'clap-unfused'],
     models: './models.json',
   },
-  ({ bind }, { model: chosen = 'general', models: folder, ...options }) => {
+  ({ bind }, { space: chosen = 'clap-general', models: folder, ...options }) => {
     // The keys of MODELS are its models.
     for (const variant of Object.keys(MODELS) as ClapModel[]) {
       const { checkpoint, files } = MODELS[variant];
@@ -58,7 +58,7 @@ const clap: Plugin<ClapOptions> = definePlugin<ClapOptions>(
           license: variant === 'unfused' ? 'Apache-2.0' : 'CC0-1.0',
         },
       };
-      const own = { ...options, models: variant === chosen ? folder : undefined };
+      const own = { ...options, models: manifest.id === chosen ? folder : undefined };
       bind(SPACE)
         .toResolvedValue((): EncoderSpace => clapSpace(manifest, { models: clapModels(), variant, files }, own), [])
         .inSingletonScope()

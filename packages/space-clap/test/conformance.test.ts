@@ -11,6 +11,6 @@ describePlugin('CLAP', clap(), packageJson);
 for (const model of ['general', 'music', 'unfused'] as const) {
   const { folder, remove } = await modelFolder(CLAP_FILES[model]);
   afterAll(remove);
-  const plugin = clap({ model, models: folder, dimension: 16, threads: 1, workers: 1 });
+  const plugin = clap({ space: `clap-${model}`, models: folder, dimension: 16, threads: 1, workers: 1 });
   describeSpace(`clap-${model}`, () => loadPlugin(plugin).getAsync(SPACE, { name: `clap-${model}` }));
 }
