@@ -3,12 +3,14 @@ import {
   type Backend,
   type BackendManifest,
   type BankRunner,
+  checkThreads,
   FreebindError,
   isFreebindError,
   type Matrix,
   matrix,
   type Network,
   type ProjectorRunner,
+  refuseUnknownOptions,
   type Table,
   type Trainer,
   type TrainerOptions,
@@ -123,14 +125,15 @@ export class OnnxBackend implements Backend {
 
 const DEVICES: readonly string[] = ['cpu', 'webgpu', 'cuda'] satisfies Placement['device'][];
 
-function checkOptions({ device = 'cpu', threads = availableParallelism() }: OnnxOptions): Placement {
-  if (!DEVICES.includes(device) || !Number.isSafeInteger(threads) || threads < 1) {
-    throw new FreebindError(
-      'FREEBIND_ARGUMENT_INVALID',
-      `The onnx backend was asked for device "${device}" with ${threads} threads; the device must be "cpu", "webgpu" or "cuda", and threads a whole number of at least 1.`,
-    );
-  }
-  return { device, threads };
+function checkOptions(options: OnnxOptions): Placement {
+  refuseUnknownOptions('onnx', options, ['device', 'threads']);
+  const { device = 'cpu', threads = availableParallelism() } = options;
+  checkThreads(threads, availableParallelism());
+  if (DEVICES.includes(device)) return { device, threads };
+  throw new FreebindError(
+    'FREEBIND_ARGUMENT_INVALID',
+    `The onnx backend was asked for device "${device}"; the device must be "cpu", "webgpu" or "cuda".`,
+  );
 }
 
 function manifestOf({ device, threads }: Placement): BackendManifest {

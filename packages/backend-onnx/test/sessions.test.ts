@@ -74,11 +74,19 @@ describe('sessions', () => {
 });
 
 describe('the onnx backend', () => {
-  test('refuses devices and threads that are none', async () => {
-    for (const options of [{ device: 'tpu' }, { threads: 0 }, { threads: 1.5 }]) {
-      // As a config written in JavaScript may say.
-      await expect(startOnnx(options as OnnxOptions)).rejects.toMatchObject({ code: 'FREEBIND_ARGUMENT_INVALID' });
-    }
+  test.each([
+    [{ device: 'tpu' }, '"cuda"'],
+    [{ threads: 0 }, 'threads is 0'],
+    [{ threads: 1.5 }, 'threads is 1.5'],
+    [{ threads: 1e9 }, 'threads is 1000000000'],
+    [{ thread: 2 }, 'did you mean "threads"?'],
+    [{ runtime: 'cpu' }, 'Its options are device, threads.'],
+  ])('refuses options that are none: %j', async (options, words) => {
+    // As a config written in JavaScript may say.
+    await expect(startOnnx(options as OnnxOptions)).rejects.toMatchObject({
+      code: 'FREEBIND_ARGUMENT_INVALID',
+      message: expect.stringContaining(words),
+    });
   });
 
   test('says what to do when a device is not there', async () => {

@@ -7,6 +7,7 @@ import {
   type Network,
   normaliseRows,
   type ProjectorRunner,
+  refuseUnknownOptions,
   type Table,
   type Trainer,
   type TrainerOptions,
@@ -31,7 +32,10 @@ export class ReferenceBackend implements Backend {
   readonly manifest: BackendManifest;
   readonly #lifetime = new Lifetime('backend');
 
-  constructor({ precision = 'float32' }: Partial<ReferenceOptions> = {}) {
+  /** @throws FREEBIND_ARGUMENT_INVALID */
+  constructor(options: Partial<ReferenceOptions> = {}) {
+    refuseUnknownOptions('reference', options, ['precision']);
+    const { precision = 'float32' } = options;
     if (precision !== 'float32' && precision !== 'float64') {
       throw new FreebindError(
         'FREEBIND_ARGUMENT_INVALID',

@@ -37,6 +37,13 @@ describe('the reference backend', () => {
     expect(() => new ReferenceBackend(options)).toThrow(/"float16"; it must be "float32" or "float64"/);
   });
 
+  test.each([{ device: 'cpu' }, { precison: 'float64' }])('refuses options that it does not have: %j', (options) => {
+    // As a config written in JavaScript may say.
+    expect(() => new ReferenceBackend(options as object)).toThrow(
+      /has no option .* Its options are precision, threads\./,
+    );
+  });
+
   test('gives a row the same bits alone and in any company', async () => {
     const backend = new ReferenceBackend({ precision: 'float64' });
     const runner = await backend.openBank({ keys: tableOf(rows(13, 5, 1)) });

@@ -174,7 +174,7 @@ function failed(what: string, cause?: unknown): FreebindError {
   const detail = cause === undefined ? '' : `: ${detailOf(cause)}`;
   return new FreebindError(
     'FREEBIND_BACKEND_FAILED',
-    `${what}${detail}. Try the call again with a new backend and \`runtime: 'cpu'\`; if it fails there too, please report it.`,
+    `${what}${detail}. Try the call again with a new backend and \`device: 'cpu'\`; if it fails there too, please report it.`,
     { cause },
   );
 }

@@ -3,11 +3,13 @@ import {
   type Backend,
   type BackendManifest,
   type BankRunner,
+  checkThreads,
   FreebindError,
   type Matrix,
   matrix,
   type Network,
   type ProjectorRunner,
+  refuseUnknownOptions,
   type Table,
   type Trainer,
   type TrainerOptions,
@@ -117,19 +119,17 @@ export class TfjsBackend implements Backend {
   }
 }
 
-const RUNTIMES: readonly string[] = ['auto', 'node-gpu', 'node', 'webgpu', 'wasm', 'cpu'] satisfies (
-  | 'auto'
-  | Runtime
-)[];
+const DEVICES: readonly string[] = ['auto', 'node-gpu', 'node', 'webgpu', 'wasm', 'cpu'] satisfies ('auto' | Runtime)[];
 
-function checkOptions({ runtime = 'auto', threads = availableParallelism() }: TfjsOptions): Required<TfjsOptions> {
-  if (!RUNTIMES.includes(runtime) || !Number.isSafeInteger(threads) || threads < 1) {
-    throw new FreebindError(
-      'FREEBIND_ARGUMENT_INVALID',
-      `The tfjs backend was asked for runtime "${runtime}" with ${threads} threads; the runtime must be one of ${RUNTIMES.join(', ')}, and threads a whole number of at least 1.`,
-    );
-  }
-  return { runtime, threads };
+function checkOptions(options: TfjsOptions): Required<TfjsOptions> {
+  refuseUnknownOptions('tfjs', options, ['device', 'threads']);
+  const { device = 'auto', threads = availableParallelism() } = options;
+  checkThreads(threads, availableParallelism());
+  if (DEVICES.includes(device)) return { device, threads };
+  throw new FreebindError(
+    'FREEBIND_ARGUMENT_INVALID',
+    `The tfjs backend was asked for device "${device}"; the device must be one of ${DEVICES.join(', ')}.`,
+  );
 }
 
 function manifestOf({ runtime, device, passedOver }: Started): BackendManifest {

@@ -3,8 +3,8 @@ export type Runtime = 'node-gpu' | 'node' | 'webgpu' | 'wasm' | 'cpu';
 
 /** Options of the tfjs backend. */
 export interface TfjsOptions {
-  /** Default `auto`: the first that starts of node-gpu, webgpu on a hardware adapter, node, wasm and cpu. */
-  readonly runtime?: 'auto' | Runtime;
+  /** The runtime. Default `auto`: the first that starts of node-gpu, webgpu on a hardware adapter, node, wasm and cpu. */
+  readonly device?: 'auto' | Runtime;
   /** Threads of the wasm runtime, at most 8; default all. Results are bit-identical for the same number only. */
   readonly threads?: number;
 }

@@ -1,4 +1,4 @@
-import { FreebindError } from '@freebind/core';
+import { FreebindError, refuseUnknownOptions } from '@freebind/core';
 
 /** Options of the WebGPU backend. */
 export interface WebgpuOptions {
@@ -17,11 +17,11 @@ export interface WebgpuOptions {
 }
 
 /** @throws FREEBIND_ARGUMENT_INVALID */
-export function checkOptions({
-  power = 'high-performance',
-  residentMiB = 1024,
-  tune,
-}: WebgpuOptions): Required<Omit<WebgpuOptions, 'tune'>> & Pick<WebgpuOptions, 'tune'> {
+export function checkOptions(
+  options: WebgpuOptions,
+): Required<Omit<WebgpuOptions, 'tune'>> & Pick<WebgpuOptions, 'tune'> {
+  refuseUnknownOptions('webgpu', options, ['power', 'residentMiB', 'tune']);
+  const { power = 'high-performance', residentMiB = 1024, tune } = options;
   const powers: readonly string[] = ['high-performance', 'low-power'];
   if (!powers.includes(power) || !Number.isFinite(residentMiB) || residentMiB < 0) {
     throw new FreebindError(

@@ -73,7 +73,7 @@ describe('the webgpu backend', () => {
   });
 
   test('refuses options that are none', async () => {
-    for (const options of [{ power: 'much' }, { residentMiB: -1 }, { residentMiB: Number.NaN }])
+    for (const options of [{ power: 'much' }, { residentMiB: -1 }, { residentMiB: Number.NaN }, { device: 'gpu' }])
       // As a config written in JavaScript may say.
       await expect(startWebgpu(options as WebgpuOptions)).rejects.toMatchObject({ code: 'FREEBIND_ARGUMENT_INVALID' });
   });

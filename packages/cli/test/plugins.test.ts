@@ -29,6 +29,15 @@ describe('--backend', () => {
     expect(stdout).toBe('');
   });
 
+  test.each([
+    ['reference', '2', /^$/],
+    ['onnx', '100000', /^error FREEBIND_ARGUMENT_INVALID: threads is 100000/],
+    ['auto', '100000', /^error FREEBIND_ARGUMENT_INVALID: threads is 100000/],
+  ])('%s takes --threads %s, or refuses it where it is absurd', async (backend, threads, words) => {
+    const { stderr } = await freebind([...EVALUATION, '--backend', backend, '--threads', threads, '--quiet']);
+    expect(stderr).toMatch(words);
+  });
+
   test('comes before the environment, which comes before the config', async () => {
     const dir = scratch();
     writeFileSync(join(dir, 'freebind.config.json'), '{ "backend": "abacus" }');

@@ -1,4 +1,5 @@
-import { FreebindError } from '@freebind/core';
+import { availableParallelism } from 'node:os';
+import { checkThreads, FreebindError } from '@freebind/core';
 import { dimensionOf, findModelFile, localModels, type ModelManifest, variantOf } from '@freebind/models';
 import type { EncoderOptions } from './encoder-placement.ts';
 import { OnnxEncoder, type OnnxEncoderOptions } from './onnx-encoder.ts';
@@ -38,8 +39,9 @@ export function encoderModel(official: ModelManifest, variant: string, options: 
   return { dimension, find, encoder };
 }
 
-function checkCounts({ batch, workers, threads, dimension }: EncoderOptions): void {
-  for (const [name, count] of Object.entries({ batch, workers, threads, dimension }))
+function checkCounts({ batch, workers, dimension }: EncoderOptions): void {
+  if (workers !== undefined) checkThreads(workers, availableParallelism(), 'workers');
+  for (const [name, count] of Object.entries({ batch, dimension }))
     if (count !== undefined && !(Number.isSafeInteger(count) && count >= 1))
       throw new FreebindError(
         'FREEBIND_ARGUMENT_INVALID',

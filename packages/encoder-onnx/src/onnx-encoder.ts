@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { FreebindError, isFreebindError } from '@freebind/core';
+import { checkThreads, FreebindError, isFreebindError } from '@freebind/core';
 import { ThreadPool } from '@freebind/threads';
 import { checkGraph, fixedRows, type Feed, type GraphContract, type GraphPorts, type GraphRows } from './contract.ts';
 import type { EncoderPlacement } from './encoder-placement.ts';
@@ -41,7 +42,9 @@ export class OnnxEncoder {
   #loaded: Promise<Loaded> | undefined;
   #closed = false;
 
+  /** @throws FREEBIND_ARGUMENT_INVALID for numbers of threads that are none */
   constructor(options: OnnxEncoderOptions) {
+    if (options.threads !== undefined) checkThreads(options.threads, availableParallelism());
     this.contract = options.contract;
     this.#options = options;
   }

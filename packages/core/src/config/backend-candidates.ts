@@ -1,5 +1,6 @@
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { type BackendCandidate, candidateOf, type ProbeMemory } from '../auto-backend.ts';
+import { checkThreads } from '../backend-options.ts';
 import type { BackendProbe } from '../backend-verdict.ts';
 import { FolderStore } from '../files/file-store.ts';
 import { pieceName } from '../files/pieces.ts';
@@ -16,13 +17,18 @@ export interface CandidateOptions {
   /** Plugins that are loaded anyway, as they were named; their backends are candidates as they are configured. */
   readonly loaded?: readonly { readonly choice: PluginChoice; readonly plugin: ConfiguredPlugin }[];
   /** Options of every candidate that was not configured otherwise, such as `{ threads: 2 }`. */
-  readonly options?: object;
+  readonly options?: { readonly threads?: unknown };
   readonly store?: Store | undefined;
 }
 
-/** The backends that `auto` chooses from: those of loaded plugins, freebind's own that are installed, and those the project depends on. */
+/**
+ * The backends that `auto` chooses from: those of loaded plugins, freebind's own that are installed, and those the project depends on.
+ *
+ * @throws FREEBIND_ARGUMENT_INVALID for numbers of threads that are none, or `auto` would take a backend that has no use for them
+ */
 export async function backendCandidates(given: CandidateOptions): Promise<readonly BackendCandidate[]> {
   const { folder, loaded = [], options = {}, store } = given;
+  if (options.threads !== undefined) checkThreads(Number(options.threads), availableParallelism());
   const named = loaded.map(({ choice, plugin }) => ({ plugin, ...nameOf(choice) }));
   const found = await findPlugins(folder, [...OWN_BACKENDS, ...named.flatMap(({ name }) => name ?? [])]);
   const configured = named
