@@ -152,7 +152,7 @@ export class OnnxBankRunner implements BankRunner {
     const { session, tiles, spent, width = paddedWidth(queries.cols) } = from;
     const blocks: Packed[] = [];
     for (let row = 0; row < queries.rows; row += BLOCK_ROWS)
-      blocks.push(packRows(queries, [row], Math.min(BLOCK_ROWS, queries.rows - row), width));
+      blocks.push(packRows(queries, row, Math.min(BLOCK_ROWS, queries.rows - row), width));
     let useLast: (() => void) | undefined;
     for await (const tile of tiles) {
       let { keys } = tile;
@@ -179,7 +179,7 @@ function startOf(queries: Matrix, start: number, rows: number, width: number): R
     data: new Float32Array(rows * cols).fill(x),
   });
   return {
-    queries: packRows(queries, [start], rows, paddedWidth(queries.cols)),
+    queries: packRows(queries, start, rows, paddedWidth(queries.cols)),
     highest: filled(1, -Infinity),
     total: filled(1, 0),
     sum: filled(width, 0),

@@ -34,7 +34,7 @@ export function packedTiles(
     await turn();
     const old = spent.pop();
     const [packedKeys, packedValues] = rows.map((part, i) =>
-      packRows(part, [0], end - start, paddedWidth(part.cols), (i === 0 ? old?.keys : old?.values)?.data),
+      packRows(part, 0, end - start, paddedWidth(part.cols), (i === 0 ? old?.keys : old?.values)?.data),
     );
     if (packedKeys === undefined) throw new Error('A bank has keys.');
     return { start, keys: packedKeys, ...(packedValues && { values: packedValues }) };

@@ -16,13 +16,12 @@ const { DataType } = TensorProto;
 const { AttributeType } = AttributeProto;
 
 /** Element types of graph inputs and constants. */
-export type ElementType = 'float32' | 'float16' | 'int32' | 'int64' | 'bool';
+export type ElementType = 'float32' | 'float16' | 'int32' | 'int64';
 const elementTypes = {
   float32: DataType.FLOAT,
   float16: DataType.FLOAT16,
   int32: DataType.INT32,
   int64: DataType.INT64,
-  bool: DataType.BOOL,
 } as const;
 
 // 20 brings Gelu; everything else is in 18, which brings BitwiseXor. IR 8 carries any opset.
@@ -39,14 +38,6 @@ export class Graph {
   readonly #scalars = new Map<number, Value>();
   readonly #inputs: onnxProto.onnx.IValueInfoProto[] = [];
   readonly #outputs = new Map<string, string>();
-  /** Of the graph whose loop this is the body of: constants are kept there, and its values are read by name. */
-  readonly #outer: Graph | undefined;
-  readonly #prefix: string;
-
-  constructor(outer?: Graph, prefix = '') {
-    this.#outer = outer;
-    this.#prefix = prefix;
-  }
 
   input(name: string, shape: readonly Size[], type: ElementType = 'float32'): Value {
     const dim = shape.map((size) => (typeof size === 'number' ? { dimValue: size } : { dimParam: size }));
@@ -55,7 +46,6 @@ export class Graph {
   }
 
   constant(shape: readonly number[], data: Numbers): Value {
-    if (this.#outer !== undefined) return this.#outer.constant(shape, data);
     const name = `c${this.#constants.length}`;
     const type = data instanceof Float32Array ? 'float32' : data instanceof Int32Array ? 'int32' : 'int64';
     const rawData = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
@@ -65,7 +55,6 @@ export class Graph {
 
   /** A float32 of shape []. */
   scalar(x: number): Value {
-    if (this.#outer !== undefined) return this.#outer.scalar(x);
     const known = this.#scalars.get(x) ?? this.constant([], new Float32Array([x]));
     this.#scalars.set(x, known);
     return known;
@@ -88,7 +77,7 @@ export class Graph {
     shape: readonly Size[],
     attributes: Readonly<Record<string, Attribute>> = {},
   ): Value {
-    const name = `${this.#prefix}v${this.#nodes.length}`;
+    const name = `v${this.#nodes.length}`;
     const attribute = Object.entries(attributes).map(([key, value]) => encodeAttribute(key, value));
     this.#nodes.push({ opType: op, name, input: inputs.map((x) => x.name), output: [name], attribute });
     return { name, shape };
@@ -146,50 +135,6 @@ export class Graph {
   /** The sum of all elements, of shape []. */
   total = (x: Value): Value => this.apply('ReduceSum', [x], [], { keepdims: 0 });
 
-  /**
-   * Runs `body` `count` times. It gets the number of the run (int64, []) and what the run before left of `carried`, may read
-   * any value of this graph, and gives what it leaves and what is collected: the results are the last of the first, and the
-   * second of all runs, one below the other.
-   */
-  loop(
-    count: number,
-    carried: readonly Value[],
-    body: (
-      graph: Graph,
-      run: Value,
-      carried: readonly Value[],
-    ) => { readonly carried: readonly Value[]; readonly collected: readonly Value[] },
-  ): { readonly carried: readonly Value[]; readonly collected: readonly Value[] } {
-    const name = `${this.#prefix}v${this.#nodes.length}`;
-    const inner = new Graph(this, `${name}.`);
-    const run = inner.input(`${name}.run`, [], 'int64');
-    const goOn = inner.input(`${name}.on`, [], 'bool');
-    const before = carried.map((value, i) => inner.input(`${name}.in${i}`, value.shape));
-    const after = body(inner, run, before);
-    inner.output(`${name}.still`, inner.apply('Identity', [goOn], []));
-    after.carried.forEach((value, i) => inner.output(`${name}.out${i}`, value));
-    after.collected.forEach((value, i) => inner.output(`${name}.each${i}`, value));
-    const output = [...carried.map((_, i) => `${name}.last${i}`), ...after.collected.map((_, i) => `${name}.all${i}`)];
-    this.#nodes.push({
-      opType: 'Loop',
-      name,
-      input: [this.constant([], BigInt64Array.of(BigInt(count))).name, '', ...carried.map((value) => value.name)],
-      output,
-      attribute: [{ name: 'body', type: AttributeType.GRAPH, g: inner.#encoded() }],
-    });
-    const left = after.carried.map(({ shape }, i) => ({ name: `${name}.last${i}`, shape }));
-    const all = after.collected.map(({ shape }, i): Value => ({ name: `${name}.all${i}`, shape: [count, ...shape] }));
-    const flat = all.map((value) => this.reshape(value, [count * Number(value.shape[1]), Number(value.shape[2])]));
-    return { carried: left, collected: flat };
-  }
-
-  /** `count` rows from row `run · count` on, in a loop: `run` is its number. */
-  tile(x: Value, run: Value, count: number): Value {
-    const start = this.apply('Mul', [run, this.constant([1], BigInt64Array.of(BigInt(count)))], [1]);
-    const end = this.apply('Add', [start, this.constant([1], BigInt64Array.of(BigInt(count)))], [1]);
-    return this.apply('Slice', [x, start, end, this.constant([1], BigInt64Array.of(0n))], [count, x.shape[1] ?? 0]);
-  }
-
   toFloat32 = (x: Value): Value => this.apply('Cast', [x], x.shape, { to: DataType.FLOAT });
 
   reshape(x: Value, shape: readonly number[]): Value {
@@ -214,43 +159,31 @@ export class Graph {
 
   /** The model as protobuf bytes, without nodes that no output needs. */
   encode(): Uint8Array {
-    const bytes = ModelProto.encode({
-      irVersion: IR_VERSION,
-      opsetImport: [{ domain: '', version: OPSET }],
-      graph: this.#encoded(),
-    }).finish();
-    // A copy, because small messages come out of node's pool of buffers, which cannot be handed to another thread.
-    return new Uint8Array(bytes);
-  }
-
-  #encoded(): onnxProto.onnx.IGraphProto {
     const needed = new Set(this.#outputs.keys());
-    const kept = this.#nodes.toReversed().filter((node) => {
-      const wanted = (node.output ?? []).some((name) => needed.has(name));
-      if (wanted) readsOf(node).forEach((name) => needed.add(name));
+    const kept = this.#nodes.toReversed().filter(({ input = [], output = [] }) => {
+      const wanted = (output ?? []).some((name) => needed.has(name));
+      if (wanted) input?.forEach((name) => needed.add(name));
       return wanted;
     });
     // An output keeps its node: the value is renamed instead of copied by an Identity.
     const rename = (name: string): string => this.#outputs.get(name) ?? name;
-    return {
-      name: 'freebind',
-      node: kept.toReversed().map((node) => renamed(node, rename)),
-      initializer: this.#constants.filter(({ name }) => needed.has(name ?? '')),
-      input: this.#inputs,
-      output: [...this.#outputs.values()].map((name) => ({ name })),
-    };
+    const node = kept
+      .toReversed()
+      .map((n) => Object.assign(n, { input: n.input?.map(rename), output: n.output?.map(rename) }));
+    const bytes = ModelProto.encode({
+      irVersion: IR_VERSION,
+      opsetImport: [{ domain: '', version: OPSET }],
+      graph: {
+        name: 'freebind',
+        node,
+        initializer: this.#constants.filter(({ name }) => needed.has(name ?? '')),
+        input: this.#inputs,
+        output: [...this.#outputs.values()].map((name) => ({ name })),
+      },
+    }).finish();
+    // A copy, because small messages come out of node's pool of buffers, which cannot be handed to another thread.
+    return new Uint8Array(bytes);
   }
-}
-
-/** Every name that a node reads, those that the body of a loop reads from outside among them. */
-function readsOf({ input, attribute }: onnxProto.onnx.INodeProto): readonly string[] {
-  return [...(input ?? []), ...(attribute ?? []).flatMap(({ g }) => g?.node?.flatMap(readsOf) ?? [])];
-}
-
-/** A node with names replaced, in the bodies of loops too. */
-function renamed(node: onnxProto.onnx.INodeProto, rename: (name: string) => string): onnxProto.onnx.INodeProto {
-  for (const { g } of node.attribute ?? []) g?.node?.forEach((inner) => renamed(inner, rename));
-  return Object.assign(node, { input: node.input?.map(rename), output: node.output?.map(rename) });
 }
 
 function encodeAttribute(name: string, value: Attribute): onnxProto.onnx.IAttributeProto {

@@ -22,7 +22,7 @@ import { packNumber, packRows, unpackRows } from './packing.ts';
 import { OnnxProjectorRunner } from './projector-runner.ts';
 import type { OnnxOptions, Placement } from './session-protocol.ts';
 import { type Session, Sessions } from './sessions.ts';
-import { OnnxTrainer } from './trainer.ts';
+import { OnnxTrainer, type Streaming } from './trainer.ts';
 
 /** Numbers of one part in one run of `combine`: 8 MiB, so that a few parts stay in a cache. */
 const COMBINE_NUMBERS = 2 ** 21;
@@ -33,17 +33,22 @@ export class OnnxBackend implements Backend {
   readonly #device: Placement['device'];
   readonly #sessions: Sessions;
   readonly #lifetime = new Lifetime('backend');
+  readonly #streaming: Streaming;
   /** Graphs that do not depend on what a runner was opened with. */
   readonly #graphs = new Map<string, Promise<Session>>();
 
-  private constructor(placement: Placement, sessions: Sessions) {
+  private constructor(placement: Placement, sessions: Sessions, streaming: Streaming) {
     this.manifest = manifestOf(placement);
     this.#device = placement.device;
     this.#sessions = sessions;
+    this.#streaming = streaming;
   }
 
-  /** @throws FREEBIND_ARGUMENT_INVALID, and FREEBIND_DEVICE_UNAVAILABLE when onnxruntime or its provider cannot start here */
-  static async start(options: OnnxOptions = {}): Promise<OnnxBackend> {
+  /**
+   * `streaming` is for tests: batches that are worth streaming are large.
+   * @throws FREEBIND_ARGUMENT_INVALID, and FREEBIND_DEVICE_UNAVAILABLE when onnxruntime or its provider cannot start here
+   */
+  static async start(options: OnnxOptions = {}, streaming: Streaming = {}): Promise<OnnxBackend> {
     const chosen = checkOptions(options);
     const sessions = new Sessions(chosen);
     try {
@@ -53,7 +58,7 @@ export class OnnxBackend implements Backend {
       await sessions.close();
       throw unavailable(chosen.device, cause);
     }
-    return new OnnxBackend(chosen, sessions);
+    return new OnnxBackend(chosen, sessions, streaming);
   }
 
   async openProjector(mixture: readonly Network[]): Promise<ProjectorRunner> {
@@ -81,7 +86,10 @@ export class OnnxBackend implements Backend {
 
   async openTrainer(options: TrainerOptions): Promise<Trainer> {
     this.#lifetime.check();
-    return OnnxTrainer.open(options, this.#sessions, new Lifetime('trainer', this.#lifetime));
+    return OnnxTrainer.open(options, this.#sessions, new Lifetime('trainer', this.#lifetime), {
+      open: (name, graph) => this.#open(name, graph),
+      ...this.#streaming,
+    });
   }
 
   async combine(parts: readonly { readonly rows: Matrix; readonly factor: number }[]): Promise<Matrix> {
@@ -102,7 +110,7 @@ export class OnnxBackend implements Backend {
       this.#lifetime.check();
       const count = Math.min(tile, rows - start);
       const feeds = parts.flatMap((part, i) => [
-        [`part/${i}`, packRows(part.rows, [start], count)],
+        [`part/${i}`, packRows(part.rows, start, count)],
         [`factor/${i}`, packNumber(part.factor)],
       ]);
       const { combined } = (await session.run(Object.fromEntries(feeds))).outputs;

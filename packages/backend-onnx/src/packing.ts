@@ -3,23 +3,20 @@ import type { Packed } from './session-protocol.ts';
 import type { Stored } from './widths.ts';
 
 /**
- * `count` rows from each of `starts`, one below the other, as float32 and padded with zeros to `width` columns; over
- * `spent`, a buffer of an earlier call whose padding is zero already, where it fits.
+ * `count` rows from row `start` on as float32 and padded with zeros to `width` columns; over `spent`, a buffer of an
+ * earlier call whose padding is zero already, where it fits.
  */
 export function packRows(
   rows: Matrix,
-  starts: readonly number[] = [0],
+  start = 0,
   count = rows.rows,
   width = rows.cols,
   spent?: Packed['data'],
 ): Packed & { readonly data: Float32Array } {
-  const size = starts.length * count * width;
+  const size = count * width;
   const data = spent instanceof Float32Array && spent.length === size ? spent : new Float32Array(size);
-  starts.forEach((start, i) => {
-    const part = data.subarray(i * count * width, (i + 1) * count * width);
-    copyColumns(rows.data.subarray(start * rows.cols, (start + count) * rows.cols), rows.cols, part, width);
-  });
-  return { type: 'float32', dims: [starts.length * count, width], data };
+  copyColumns(rows.data.subarray(start * rows.cols, (start + count) * rows.cols), rows.cols, data, width);
+  return { type: 'float32', dims: [count, width], data };
 }
 
 /** A number of shape []. */

@@ -50,7 +50,7 @@ export class OnnxProjectorRunner implements ProjectorRunner {
     }
     const out = matrix(rows.rows, output);
     for (let start = 0; start < rows.rows; start += TILE) {
-      const packed = packRows(rows, [start], Math.min(TILE, rows.rows - start), padded);
+      const packed = packRows(rows, start, Math.min(TILE, rows.rows - start), padded);
       this.#lifetime.check();
       const { outputs } = await this.#session.run({ rows: packed });
       if (outputs['mean']) out.data.set(unpackRows(outputs['mean']).data, start * output);

@@ -10,13 +10,20 @@ export type Rows = readonly Value[];
  * Most rows of a block. Fewer would fill caches less, and read and write the gradients of weights, which are summed over blocks,
  * more often: a step of FreeBind takes 1.39 s of one core at 1032 rows, 1.30 s at 696, 1.35 s at 528 and 1.37 s at 264.
  */
-const BLOCK_ROWS = 792;
+export const BLOCK_ROWS = 792;
+/** Most blocks of a batch, above 101,376 rows: onnxruntime takes time in the square of a graph's nodes to prepare it. */
+const MOST_BLOCKS = 128;
 /** Two threads of the twelve rows that a GEMM kernel takes at once. No multiple of it below 3072 is one of 1024 (`paddedWidth`). */
 const ROW_STEP = 24;
 
-/** Where the blocks of `n` rows start and end: as few as can be, all about as long. */
+/** Rows of each of as few parts of `n` rows as can be, of `most` rows at most and all about as long. */
+export function evenRows(n: number, most: number): number {
+  return Math.ceil(n / Math.ceil(n / most) / ROW_STEP) * ROW_STEP;
+}
+
+/** Where the blocks of `n` rows start and end. */
 export function blocksOf(n: number): readonly { readonly start: number; readonly end: number }[] {
-  const rows = Math.ceil(n / Math.ceil(n / BLOCK_ROWS) / ROW_STEP) * ROW_STEP;
+  const rows = evenRows(n, Math.max(BLOCK_ROWS, n / MOST_BLOCKS));
   return Array.from({ length: Math.ceil(n / rows) }, (_, i) => ({ start: i * rows, end: Math.min((i + 1) * rows, n) }));
 }
 

@@ -20,13 +20,36 @@ export interface Packed {
 }
 export type PackedByName = Readonly<Record<string, Packed>>;
 
+/** Rows `start` to `end` (exclusive) of a tensor of a state. */
+export interface Window {
+  readonly state: number;
+  readonly tensor: string;
+  readonly start: number;
+  readonly end: number;
+}
+/** By the graph inputs that read windows and the outputs that are written into them; an output may lie where an input did. */
+export type Windows = Readonly<Record<string, Window>>;
+
 /**
  * What the main thread asks of the worker. A `state` is a set of tensors that stays with the worker: a run that names
- * one feeds it to the graph inputs of the same names and replaces it by the outputs `next/NAME`.
+ * one feeds it to the graph inputs of the same names and replaces it by the outputs `next/NAME`. A session that is not to
+ * keep its memory gives it back after each run, and pays for that with page faults.
  */
 export type Request =
-  | { readonly kind: 'open'; readonly session: number; readonly model: Uint8Array; readonly placement: Placement }
-  | { readonly kind: 'run'; readonly session: number; readonly feeds: PackedByName; readonly state?: number }
+  | {
+      readonly kind: 'open';
+      readonly session: number;
+      readonly model: Uint8Array;
+      readonly placement: Placement;
+      readonly keepsMemory: boolean;
+    }
+  | {
+      readonly kind: 'run';
+      readonly session: number;
+      readonly feeds: PackedByName;
+      readonly state?: number;
+      readonly windows: Windows;
+    }
   | { readonly kind: 'keep'; readonly state: number; readonly tensors: PackedByName }
   | { readonly kind: 'copy'; readonly state: number }
   | { readonly kind: 'drop'; readonly session?: number; readonly state?: number }

@@ -14,6 +14,9 @@ const sessions = new Map();
 /** Two sets of tensors each: the one that a run reads, and the one it writes, which the first run makes. @type {Map<number, { current: Tensors, spare: Tensors }>} */
 const states = new Map();
 
+/** Of a run that has none. @type {{ current: Tensors, spare: Tensors }} */
+const STATELESS = { current: {}, spare: {} };
+
 /** @param {PackedByName} packed @returns {Tensors} */
 const unpack = (packed) =>
   Object.fromEntries(
@@ -33,11 +36,17 @@ const present = (found) => {
   return found;
 };
 
-/** @param {import('./session-protocol.ts').Placement} placement @returns {ort.InferenceSession.SessionOptions} */
-const sessionOptions = ({ device, threads }) => ({
+/**
+ * @param {import('./session-protocol.ts').Placement} placement
+ * @param {boolean} keepsMemory
+ * @returns {ort.InferenceSession.SessionOptions}
+ */
+const sessionOptions = ({ device, threads }, keepsMemory) => ({
   executionProviders: device === 'cpu' ? ['cpu'] : [device, 'cpu'],
   intraOpNumThreads: threads,
   interOpNumThreads: 1,
+  enableCpuMemArena: keepsMemory,
+  enableMemPattern: keepsMemory,
   graphOptimizationLevel: 'all',
   // 4 is "fatal": that nodes fall back to the CPU is by design, and errors are thrown.
   logSeverityLevel: 4,
@@ -53,27 +62,41 @@ const UNREADABLE = 'unreadable';
 /** What onnxruntime-node says to the output `unreadable`. */
 const STOPPED = 'Non tensor type is temporarily not supported.';
 
+/** @param {import('./session-protocol.ts').Windows} windows @returns {Tensors} */
+const view = (windows) =>
+  Object.fromEntries(
+    Object.entries(windows).map(([name, { state, tensor, start, end }]) => {
+      const { data, dims } = present(present(states.get(state)).current[tensor]);
+      const cols = Number(dims[1]);
+      // What states keep of rows is float32.
+      const rows = /** @type {Float32Array} */ (data).subarray(start * cols, end * cols);
+      return [name, new ort.Tensor('float32', rows, [end - start, cols])];
+    }),
+  );
+
 /**
- * Runs a graph that replaces a state, into tensors that are handed in. After a run onnxruntime-node copies every output
- * into new memory, those it was handed as well: 45 MB a step for one projector, which is 5 % of the step, and 1.3 GB for
- * FuseMix. It reads the outputs in order and throws at one that is no tensor; graphs of freebind put such a one first, and
- * by then all others are written.
+ * Runs a graph whose outputs are written into tensors that are handed in: windows, or those of a state. After a run
+ * onnxruntime-node copies every output into new memory, those it was handed as well: 45 MB a step for one projector, which
+ * is 5 % of the step, and 1.3 GB for FuseMix. It reads the outputs in order and throws at one that is no tensor; graphs of
+ * freebind put such a one first, and by then all others are written.
  *
  * @param {ort.InferenceSession} session
  * @param {{ current: Tensors, spare: Tensors }} state
  * @param {Tensors} feeds
+ * @param {Tensors} windows
  */
-async function runState(session, { current, spare }, feeds) {
+async function runInto(session, { current, spare }, feeds, windows) {
   const names = session.outputNames.filter((name) => name !== UNREADABLE);
   const fetches = Object.fromEntries(
     names.map((output) => {
       const name = output.slice(NEXT.length);
-      // What does not replace a tensor of the state is one number.
-      return [output, output.startsWith(NEXT) ? (spare[name] ?? emptyLike(present(current[name]))) : emptyLike()];
+      if (output.startsWith(NEXT)) return [output, spare[name] ?? emptyLike(present(current[name]))];
+      // What is neither a window nor replaces a tensor of the state is one number.
+      return [output, windows[output] ?? emptyLike()];
     }),
   );
   try {
-    await session.run({ ...current, ...feeds }, { [UNREADABLE]: null, ...fetches });
+    await session.run({ ...current, ...feeds, ...windows }, { [UNREADABLE]: null, ...fetches });
   } catch (error) {
     if (!(error instanceof Error && error.message === STOPPED)) throw error;
   }
@@ -82,7 +105,9 @@ async function runState(session, { current, spare }, feeds) {
       names.filter((name) => name.startsWith(NEXT)).map((name) => [name.slice(NEXT.length), present(fetches[name])]),
     ),
     others: Object.fromEntries(
-      names.filter((name) => !name.startsWith(NEXT)).map((name) => [name, present(fetches[name])]),
+      names
+        .filter((name) => !name.startsWith(NEXT) && !(name in windows))
+        .map((name) => [name, present(fetches[name])]),
     ),
   };
 }
@@ -97,16 +122,26 @@ const emptyLike = (tensor) => new ort.Tensor('float32', new Float32Array(tensor?
 async function answer(call) {
   switch (call.kind) {
     case 'open':
-      sessions.set(call.session, await ort.InferenceSession.create(call.model, sessionOptions(call.placement)));
+      sessions.set(
+        call.session,
+        await ort.InferenceSession.create(call.model, sessionOptions(call.placement, call.keepsMemory)),
+      );
       return { outputs: {} };
     case 'run': {
       const session = present(sessions.get(call.session));
       const feeds = unpack(call.feeds);
-      if (call.state === undefined) return { outputs: pack(await session.run(feeds)), feeds: call.feeds };
-      const state = present(states.get(call.state));
-      const { next, others } = await runState(session, state, feeds);
-      const old = Object.keys(next).map((name) => [name, state.current[name]]);
-      states.set(call.state, { current: { ...state.current, ...next }, spare: Object.fromEntries(old) });
+      const windows = view(call.windows);
+      if (!session.outputNames.includes(UNREADABLE))
+        return { outputs: pack(await session.run({ ...feeds, ...windows })), feeds: call.feeds };
+      const state = call.state === undefined ? STATELESS : present(states.get(call.state));
+      const { next, others } = await runInto(session, state, feeds, windows);
+      if (call.state !== undefined) {
+        const old = Object.keys(next).map((name) => [name, state.current[name]]);
+        states.set(call.state, {
+          current: { ...state.current, ...next },
+          spare: { ...state.spare, ...Object.fromEntries(old) },
+        });
+      }
       return { outputs: pack(others), feeds: call.feeds };
     }
     case 'keep':

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { FreebindError } from '@freebind/core';
-import type { Call, Placement, PackedByName, Reply, Request } from './session-protocol.ts';
+import type { Call, Placement, PackedByName, Reply, Request, Window, Windows } from './session-protocol.ts';
 
 interface Pending {
   readonly resolve: (reply: { readonly outputs: PackedByName; readonly feeds?: PackedByName }) => void;
@@ -27,10 +27,13 @@ export class Sessions {
     this.#worker.on('exit', (code) => this.#fail(`The thread that runs onnxruntime ended with code ${code}`));
   }
 
-  /** Prepares a model to be run. @throws FREEBIND_BACKEND_FAILED when onnxruntime refuses it */
-  async open(model: Uint8Array): Promise<Session> {
+  /**
+   * Prepares a model to be run. One that is not to keep its memory between runs is for large and rare ones.
+   * @throws FREEBIND_BACKEND_FAILED when onnxruntime refuses it
+   */
+  async open(model: Uint8Array, { keepsMemory = true } = {}): Promise<Session> {
     const session = ++this.#names;
-    await this.call({ kind: 'open', session, model, placement: this.#placement }, [model.buffer]);
+    await this.call({ kind: 'open', session, model, placement: this.#placement, keepsMemory }, [model.buffer]);
     return new Session(this, session);
   }
 
@@ -102,10 +105,10 @@ export class Session {
 
   /**
    * One run. The buffers of `feeds` leave this thread and come back in the answer; with `state`, the state is fed
-   * too, and replaced.
+   * too, and replaced; `windows` are read and written where they lie.
    */
-  run(feeds: PackedByName, state?: State): ReturnType<Sessions['call']> {
-    const request: Request = { kind: 'run', session: this.#id, feeds, ...(state && { state: state.id }) };
+  run(feeds: PackedByName, state?: State, windows: Windows = {}): ReturnType<Sessions['call']> {
+    const request: Request = { kind: 'run', session: this.#id, feeds, windows, ...(state && { state: state.id }) };
     return this.#sessions.call(request, buffersOf(feeds));
   }
 
@@ -122,6 +125,11 @@ export class State {
   constructor(sessions: Sessions, id: number) {
     this.#sessions = sessions;
     this.id = id;
+  }
+
+  /** Rows of one of the tensors, for a run to read or to write. */
+  rows(tensor: string, start: number, end: number): Window {
+    return { state: this.id, tensor, start, end };
   }
 
   /** A copy of the tensors as they stand. */

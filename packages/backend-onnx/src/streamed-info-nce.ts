@@ -1,192 +1,200 @@
-import type { Graph, Value } from './graph.ts';
-import type { InfoNce } from './info-nce.ts';
-import { blocksOf, countRows, type Rows } from './rows.ts';
+import { Graph, type Value } from './graph.ts';
+import { BLOCK_ROWS, evenRows } from './rows.ts';
+import type { Packed, Window, Windows } from './session-protocol.ts';
+import type { Session, Sessions, State } from './sessions.ts';
 
-/** Numbers of a tile of logits, at most: 64 MiB, of which three are alive at a time. */
-const TILE_NUMBERS = 2 ** 24;
-/** Rows of a tile, at least: two threads of the twelve rows that a GEMM kernel takes at once. */
-const LEAST_ROWS = 24;
-/** Beyond the batch: what is added to logits where maxima are taken, and less than which exp is 0. */
-const NEVER = -1e30;
-
-/** Logits of a batch that are kept whole, at most: 512 MiB. Above, `streamedInfoNce` computes them twice instead. */
+/** Logits of a batch that are kept whole, at most: 512 MiB. Above, `StreamedInfoNce` computes them twice instead. */
 export const MOST_LOGITS = 2 ** 27;
 
-/** Rows of a tile for a batch of `n`: all tiles are of one size, the last filled up with zeros, and their columns off 4 KiB (`widths.ts`). */
-function tileRows(n: number): number {
-  const most = Math.max(LEAST_ROWS, Math.floor(TILE_NUMBERS / n / LEAST_ROWS) * LEAST_ROWS);
-  const rows = Math.ceil(n / Math.ceil(n / most) / LEAST_ROWS) * LEAST_ROWS;
-  return (Math.ceil(n / rows) * rows) % 1024 === 0 ? rows + LEAST_ROWS : rows;
-}
+/** The graph of that name, opened when it is first asked for. */
+export type OpenGraph = (name: string, graph: () => Uint8Array) => Promise<Session>;
 
-/** A batch as loops go over it. */
-interface Batch {
-  /** [tiles · rows, d], zeros below the batch. */
-  readonly x: Value;
-  readonly y: Value;
-  /** 1 for rows of the batch, 0 below it: [tiles · rows, 1]. */
-  readonly inBatch: Value;
-  readonly inverseTemperature: Value;
-  readonly tiles: number;
+/** What the logits are computed from. */
+export interface StreamedBatch {
+  /** n of x and y [n, d]. */
   readonly rows: number;
-}
-
-/** What the first loop leaves: of every row and every column, what turns a logit into softmax weights. */
-interface Sums {
-  /** Σ exp of a row, or its log, [N, 1]. */
-  readonly ofRows: Value;
-  /** Of a column, [1, N]. */
-  readonly ofColumns: Value;
-  /** Σ over the batch of ½ (log Σ exp of row i + log Σ exp of column i), []. */
-  readonly logSums: Value;
+  /** d. */
+  readonly cols: number;
+  /** Whether ∂y is wanted. */
+  readonly trainsY: boolean;
+  /** Rows and columns of a tile; by default as of a block: three tiles of logits lie in the caches. */
+  readonly tile?: number | undefined;
 }
 
 /**
- * `infoNce` in memory of O(n · d): tiles of logits z are computed, reduced and forgotten, once for the sums of rows and
+ * `infoNce` in memory of O(n · d): square tiles of logits z are computed, reduced and forgotten, once for the sums of rows and
  * columns and once more for the gradients. That is 8n²d operations in place of 6 where both sides are trained, 6 in place of
- * 4 where `y` is frozen (`trainsY` false).
+ * 4 where y is frozen. Rows and sums lie in the worker, where a tile's graph reads and writes them.
+ *
+ * Gradients begin as what the positives pull with, y for x and x/τ for y, and each tile takes its part of it away. Those of x
+ * are written over the rows of x one tile before, which nothing reads any more.
  */
-export function streamedInfoNce(
-  graph: Graph,
-  x: Rows,
-  y: Rows,
-  inverseTemperature: Value,
-  options: { readonly shared: boolean; readonly trainsY: boolean; readonly tile?: number },
-): InfoNce {
-  const n = countRows(x);
-  const { shared, trainsY, tile: rows = tileRows(n) } = options;
-  const tiles = Math.ceil(n / rows);
-  const batch: Batch = {
-    x: filled(graph, x, tiles * rows),
-    y: filled(graph, y, tiles * rows),
-    inBatch: graph.constant([tiles * rows, 1], new Float32Array(tiles * rows).fill(1, 0, n)),
-    inverseTemperature,
-    tiles,
-    rows,
-  };
-  const sums = shared ? sharedSums(graph, batch) : shiftedSums(graph, batch, n);
-  const { dx, pulled } = gradients(graph, batch, sums, { shared, trainsY });
+export class StreamedInfoNce {
+  readonly #sessions: Sessions;
+  readonly #open: OpenGraph;
+  readonly #state: State;
+  readonly #n: number;
+  readonly #tile: number;
+  readonly #trainsY: boolean;
 
-  const positives = x.map((block, i) => graph.total(graph.mul(block, y[i] ?? block)));
-  const attraction = graph.mul(sum(graph, positives), inverseTemperature);
-  const blocks = blocksOf(n);
-  const ofX = blocks.map(({ start, end }) => graph.rows(dx, start, end));
-  const along = graph.mul(
-    sum(
-      graph,
-      x.map((block, i) => graph.total(graph.mul(block, ofX[i] ?? block))),
-    ),
-    inverseTemperature,
-  );
-  return {
-    loss: graph.sub(sums.logSums, attraction),
-    gradients: {
-      x: ofX,
-      y: blocks.map(({ start, end }, i) =>
-        graph.sub(graph.rows(pulled ?? batch.y, start, end), graph.mul(x[i] ?? dx, inverseTemperature)),
-      ),
-    },
-    temperatureGradient: graph.mul(along, graph.scalar(-1)),
-  };
-}
+  private constructor(
+    sessions: Sessions,
+    open: OpenGraph,
+    state: State,
+    { rows, trainsY, tile }: StreamedBatch & { readonly tile: number },
+  ) {
+    this.#sessions = sessions;
+    this.#open = open;
+    this.#state = state;
+    this.#n = rows;
+    this.#tile = tile;
+    this.#trainsY = trainsY;
+  }
 
-/** z of one tile's rows against all of y: [rows, N]. */
-function logits(graph: Graph, { x, y, inverseTemperature, rows }: Batch, run: Value): { scaled: Value; z: Value } {
-  const scaled = graph.mul(graph.tile(x, run, rows), inverseTemperature);
-  return { scaled, z: graph.gemm(scaled, y, { transB: true }) };
-}
+  static async open(sessions: Sessions, open: OpenGraph, batch: StreamedBatch): Promise<StreamedInfoNce> {
+    const { rows, cols, trainsY, tile = evenRows(rows, BLOCK_ROWS) } = batch;
+    const state = await sessions.keep({
+      x: filled(tile + rows, cols),
+      y: filled(rows, cols),
+      ...(trainsY && { dy: filled(rows, cols) }),
+    });
+    return new StreamedInfoNce(sessions, open, state, { ...batch, tile });
+  }
 
-/** Row and column sums of exp(z): no logit is larger than `largestSharedLogit`. Ones that are zero beyond the batch leave it out. */
-function sharedSums(graph: Graph, batch: Batch): Sums {
-  const { inBatch, tiles, rows } = batch;
-  const { carried, collected } = graph.loop(tiles, [zeros(graph, [1, tiles * rows])], (body, run, [columns]) => {
-    const e = body.exp(logits(body, batch, run).z);
-    const ones = body.tile(inBatch, run, rows);
+  /** Where rows of x/τ and of y are to be written before `run`. */
+  rows(start: number, end: number): { readonly x: Window; readonly y: Window } {
+    return { x: this.#state.rows('x', this.#tile + start, this.#tile + end), y: this.#state.rows('y', start, end) };
+  }
+
+  /** Where `run` leaves −τ · ∂x and −∂y, of the loss that is a sum over the batch; the rows are gone then. */
+  gradients(start: number, end: number): { readonly x: Window; readonly y?: Window } {
+    const y = this.#trainsY ? { y: this.#state.rows('dy', start, end) } : {};
+    return { x: this.#state.rows('x', start, end), ...y };
+  }
+
+  /**
+   * Σ over the batch of ½ (log Σ exp of row i + log Σ exp of column i), and the gradients. `shared`: no logit is larger than
+   * `largestSharedLogit(n)`. `check` throws where the run is to end before its next tile.
+   */
+  async run(shared: boolean, check: () => void): Promise<number> {
+    const start = filled(this.#n, 1, shared ? 0 : -Infinity);
+    const sums = await this.#sessions.keep({ rows: start, columns: { ...start, data: start.data.slice() } });
+    try {
+      const sum = await this.#open(`sums of tiles, shared: ${shared}`, () => sumsGraph(shared));
+      await this.#eachTile(check, (i, j) => {
+        const { rows, columns } = this.#sums(sums, i, j);
+        const after = { 'after/rows': rows, 'after/columns': columns };
+        return sum.run({}, undefined, { ...this.#operands(i, j), rows, columns, ...after });
+      });
+      const pull = await this.#open(`gradients of tiles, shared: ${shared}, both: ${this.#trainsY}`, () =>
+        gradientsGraph(shared, this.#trainsY),
+      );
+      await this.#eachTile(check, (i, j) =>
+        pull.run({}, undefined, {
+          ...this.#operands(i, j),
+          ...this.#sums(sums, i, j),
+          ...this.#accumulators(i, j),
+        }),
+      );
+      const numbers = Object.values(await sums.copy()).flatMap(({ data }) => Array.from(data, Number));
+      return numbers.reduce((total, x) => total + (shared ? Math.log(x) : x), 0) / 2;
+    } finally {
+      await sums.close();
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#state.close();
+  }
+
+  /** The next tile is asked for while one is computed, so that the worker does not wait for this thread. */
+  async #eachTile(check: () => void, run: (i: number, j: number) => Promise<unknown>): Promise<void> {
+    const tiles = Math.ceil(this.#n / this.#tile);
+    let last: Promise<unknown> | undefined;
+    for (let i = 0; i < tiles; i++) {
+      for (let j = 0; j < tiles; j++) {
+        check();
+        const next = run(i, j);
+        next.catch(() => undefined); // it is awaited below
+        await last;
+        last = next;
+      }
+    }
+    await last;
+  }
+
+  #operands(i: number, j: number): Windows {
+    return { x: this.#part(this.#state, 'x', i, this.#tile), y: this.#part(this.#state, 'y', j) };
+  }
+
+  #sums(sums: State, i: number, j: number): { readonly rows: Window; readonly columns: Window } {
+    return { rows: this.#part(sums, 'rows', i), columns: this.#part(sums, 'columns', j) };
+  }
+
+  #accumulators(i: number, j: number): Windows {
+    const [dx, dy] = [this.#part(this.#state, 'x', i), this.#part(this.#state, 'dy', j)];
     return {
-      carried: [body.gemm(ones, e, { transA: true, c: columns })],
-      collected: [body.gemm(e, inBatch)],
+      dx: j === 0 ? this.#part(this.#state, 'y', i) : dx,
+      'after/dx': dx,
+      ...(this.#trainsY && { dy: i === 0 ? this.#part(this.#state, 'x', j, this.#tile) : dy, 'after/dy': dy }),
     };
-  });
-  const [ofColumns, ofRows] = [carried[0] ?? inBatch, collected[0] ?? inBatch];
-  const logs = [
-    graph.gemm(graph.log(ofRows), inBatch, { transA: true }),
-    graph.gemm(graph.log(ofColumns), inBatch),
-  ].map((value) => graph.total(value));
-  return { ofRows, ofColumns, logSums: graph.mul(sum(graph, logs), graph.scalar(0.5)) };
+  }
+
+  /** Rows of tile `i`, from row `offset` on. */
+  #part(state: State, tensor: string, i: number, offset = 0): Window {
+    return state.rows(tensor, offset + i * this.#tile, offset + Math.min((i + 1) * this.#tile, this.#n));
+  }
 }
 
-/** log Σ exp of rows and columns, for logits of any size: of columns with a running maximum (Milakov and Gimelshein 2018). */
-function shiftedSums(graph: Graph, batch: Batch, n: number): Sums {
-  const { inBatch, tiles, rows } = batch;
-  const lowest = graph.constant([1, tiles * rows], new Float32Array(tiles * rows).fill(2 * NEVER));
-  const start = [lowest, zeros(graph, [1, tiles * rows])];
-  const { carried, collected } = graph.loop(tiles, start, (body, run, [highest, total]) => {
-    const z = masked(body, batch, run, logits(body, batch, run).z, n);
-    const top = body.reduce('ReduceMax', z, 1);
-    const ofRow = body.reduce('ReduceSum', body.exp(body.sub(z, top)), 1);
-    const [before = top, summed = top] = [highest, total];
-    const after = body.max(before, body.reduce('ReduceMax', z, 0));
-    const kept = body.mul(summed, body.exp(body.sub(before, after)));
-    const ofColumn = body.reduce('ReduceSum', body.exp(body.sub(z, after)), 0);
-    return { carried: [after, body.add(kept, ofColumn)], collected: [body.add(top, body.log(ofRow))] };
-  });
-  const [highest = inBatch, total = inBatch] = carried;
-  const ofColumns = settled(graph, graph.add(highest, graph.log(total)), graph.transpose(inBatch));
-  const ofRows = settled(graph, collected[0] ?? inBatch, inBatch);
-  const sums = [graph.gemm(ofRows, inBatch, { transA: true }), graph.gemm(ofColumns, inBatch)].map((value) =>
-    graph.total(value),
-  );
-  return { ofRows, ofColumns, logSums: graph.mul(sum(graph, sums), graph.scalar(0.5)) };
+function filled(rows: number, cols: number, x = 0): Packed {
+  const data = new Float32Array(rows * cols);
+  return { type: 'float32', dims: [rows, cols], data: x === 0 ? data : data.fill(x) };
 }
 
-/** ∂x of every tile, and Σ ½ (P + Q)ᵀ · x/τ where y is trained. */
-function gradients(
-  graph: Graph,
-  batch: Batch,
-  { ofRows, ofColumns }: Sums,
-  { shared, trainsY }: { readonly shared: boolean; readonly trainsY: boolean },
-): { readonly dx: Value; readonly pulled: Value | undefined } {
-  const { y, inverseTemperature, tiles, rows } = batch;
-  const perColumn = shared ? graph.reciprocal(ofColumns) : ofColumns;
-  const start = trainsY ? [zeros(graph, y.shape.map(Number))] : [];
-  const { carried, collected } = graph.loop(tiles, start, (body, run, before) => {
-    const { scaled, z } = logits(body, batch, run);
-    const ofRow = body.tile(ofRows, run, rows);
-    const weights = shared
-      ? body.mul(body.exp(z), body.add(body.reciprocal(ofRow), perColumn))
-      : body.add(body.exp(body.sub(z, ofRow)), body.exp(body.sub(z, perColumn)));
-    const pull = body.gemm(weights, y, { alpha: 0.5, beta: -1, c: body.tile(y, run, rows) });
-    return {
-      carried: before.map((sum) => body.gemm(weights, scaled, { transA: true, alpha: 0.5, c: sum })),
-      collected: [body.mul(pull, inverseTemperature)],
-    };
-  });
-  return { dx: collected[0] ?? y, pulled: carried[0] };
+/** `x` [m, d] and `y` [k, d] → logits [m, k]. */
+function logits(graph: Graph): { readonly x: Value; readonly y: Value; readonly z: Value } {
+  const [x, y] = [graph.input('x', ['m', 'd']), graph.input('y', ['k', 'd'])];
+  return { x, y, z: graph.gemm(x, y, { transB: true }) };
 }
 
-/** Logits with those beyond the batch out of the way of maxima. */
-function masked(graph: Graph, { inBatch, tiles, rows }: Batch, run: Value, z: Value, n: number): Value {
-  if (n === tiles * rows) return z;
-  const beyond = graph.constant([1, tiles * rows], new Float32Array(tiles * rows).fill(NEVER, n));
-  const below = graph.mul(graph.sub(graph.scalar(1), graph.tile(inBatch, run, rows)), graph.scalar(NEVER));
-  return graph.add(graph.add(z, beyond), below);
+/** What is kept of the rows of a tile, [m, 1], and of its columns, kept as [k, 1] and here turned to [1, k]. */
+function keptSums(graph: Graph): readonly [Value, Value] {
+  return [graph.input('rows', ['m', 1]), graph.transpose(graph.input('columns', ['k', 1]))];
 }
 
-/** Logs of sums, where beyond the batch stands what makes every weight there 0. */
-function settled(graph: Graph, logs: Value, inBatch: Value): Value {
-  const beyond = graph.mul(graph.sub(graph.scalar(1), inBatch), graph.scalar(-NEVER));
-  return graph.add(graph.mul(logs, inBatch), beyond);
+/**
+ * Adds a tile's exponentials to the sums of its rows and of its columns. `shared`: Σ exp z. Else log Σ exp z, by way of the
+ * highest, begun at −∞. Sums are written where they are read, so the last node of each is to be the only one that writes, and
+ * none that reads may come after it.
+ */
+function sumsGraph(shared: boolean): Uint8Array {
+  const graph = new Graph();
+  const { z } = logits(graph);
+  const [ofRows, ofColumns] = keptSums(graph);
+  const e = graph.exp(z);
+  const add = (sum: Value, axis: 0 | 1): Value => {
+    if (shared) return graph.add(sum, graph.reduce('ReduceSum', e, axis));
+    const highest = graph.max(sum, graph.reduce('ReduceMax', z, axis));
+    const ofTile = graph.reduce('ReduceSum', graph.exp(graph.sub(z, highest)), axis);
+    return graph.add(highest, graph.log(graph.add(graph.exp(graph.sub(sum, highest)), ofTile)));
+  };
+  graph.outputUnreadable();
+  graph.output('after/rows', add(ofRows, 1));
+  graph.output('after/columns', graph.transpose(add(ofColumns, 0)));
+  return graph.encode();
 }
 
-function filled(graph: Graph, blocks: Rows, rows: number): Value {
-  const [n, cols] = [countRows(blocks), Number(blocks[0]?.shape[1])];
-  return graph.stack(n === rows ? blocks : [...blocks, zeros(graph, [rows - n, cols])]);
-}
-
-function zeros(graph: Graph, shape: readonly number[]): Value {
-  return graph.apply('ConstantOfShape', [graph.constant([shape.length], BigInt64Array.from(shape, BigInt))], shape);
-}
-
-function sum(graph: Graph, values: readonly Value[]): Value {
-  return values.reduce((a, b) => graph.add(a, b));
+/** Takes ½ (P + Q) · y away from `dx`, and ½ (P + Q)ᵀ · x from `dy`, for one tile of the softmaxes P of rows and Q of columns. */
+function gradientsGraph(shared: boolean, trainsY: boolean): Uint8Array {
+  const graph = new Graph();
+  const { x, y, z } = logits(graph);
+  const [ofRows, ofColumns] = keptSums(graph);
+  const both = shared
+    ? graph.mul(graph.exp(z), graph.add(graph.reciprocal(ofRows), graph.reciprocal(ofColumns)))
+    : graph.add(graph.exp(graph.sub(z, ofRows)), graph.exp(graph.sub(z, ofColumns)));
+  graph.outputUnreadable();
+  graph.output('after/dx', graph.gemm(both, y, { alpha: -0.5, c: graph.input('dx', ['m', 'd']) }));
+  if (trainsY)
+    graph.output('after/dy', graph.gemm(both, x, { transA: true, alpha: -0.5, c: graph.input('dy', ['k', 'd']) }));
+  return graph.encode();
 }

@@ -5,20 +5,15 @@ import { Graph, type Value } from './graph.ts';
 import { infoNce } from './info-nce.ts';
 import { runLayers } from './layers.ts';
 import { blocksOf, type Rows } from './rows.ts';
-import { MOST_LOGITS, streamedInfoNce } from './streamed-info-nce.ts';
 import type { TrainingLayout } from './training-layout.ts';
 
-/** A training step, and what it must be fed beside its state: `adam.rate`, `adam.floor`, `adam.keep`, with mixup `mix`, and these. */
+/**
+ * A training step, and what it must be fed beside its state: `adam.rate`, `adam.floor`, `adam.keep`, with mixup `mix`, the
+ * blocks of the layout's tables, which `tableInput` names, and these.
+ */
 export interface StepGraph {
   readonly model: Uint8Array;
-  /** Tables, each at one or several widths; `tableInput` names their blocks. */
-  readonly tables: readonly TableFeed[];
   readonly dropouts: readonly DropoutFeed[];
-}
-export interface TableFeed {
-  readonly table: string;
-  /** Columns, zeros included. */
-  readonly width: number;
 }
 export interface DropoutFeed {
   readonly run: number;
@@ -32,19 +27,61 @@ export const tableInput = (table: string, width: number, block: number): string 
 /** Graph input of one of the four key vectors of a dropout layer. */
 export const dropoutInput = (run: number, layer: number, key: string): string => `dropout/${run}/${layer}/${key}`;
 
+/** A step's graph that has come as far as the rows that are compared. */
+export interface BegunStep {
+  readonly graph: Graph;
+  readonly dropouts: readonly DropoutFeed[];
+  /** 1/τ, τ within its clamp. */
+  readonly inverse: Value;
+  /** Rows of a side in blocks. */
+  readonly rowsOf: (side: Side) => Rows;
+  /** Backward and Adam, from the gradients of every pair; gives the state out. */
+  readonly update: (pairs: readonly PairGradients[]) => void;
+}
+
+/** ∂loss/∂x, ∂loss/∂y where y is trained, and ∂loss/∂τ, of the sum over the batch. */
+export type PairGradients = {
+  readonly gradients: { readonly x: Rows; readonly y?: Rows };
+  readonly temperatureGradient: Value;
+};
+
+/** The sides of every pair. Blocks of rows run over x: the side that is trained, if there is one. The loss is the same either way. */
+export function pairsOf({
+  objective,
+}: TrainerOptions): readonly { readonly x: Side; readonly y: Side; readonly trainsY: boolean }[] {
+  return objective.pairs.map(({ left, right }) => {
+    const [x, y] = left.network === undefined ? [right, left] : [left, right];
+    return { x, y, trainsY: y.network !== undefined };
+  });
+}
+
 /**
  * The whole training step as one graph: gather is done, so mix, forward, loss, backward, Adam. The state's tensors are
  * inputs under their names and outputs under `next/NAME`. `shared`: no logit is larger than `largestSharedLogit` says.
  */
 export function trainStep(options: TrainerOptions, layout: TrainingLayout, shared: boolean): StepGraph {
+  const { graph, dropouts, inverse, rowsOf, update } = beginStep(options, layout);
+  const pairs = pairsOf(options).map(({ x, y }) => infoNce(graph, rowsOf(x), rowsOf(y), inverse, shared));
+  update(pairs);
+  const loss = pairs.map((pair) => pair.loss).reduce((a, b) => graph.add(a, b));
+  graph.output('loss', graph.mul(loss, graph.scalar(shareOf(options, layout))));
+  return { model: graph.encode(), dropouts };
+}
+
+/** The loss is a mean over rows and pairs: what each has of it. */
+export function shareOf({ objective }: TrainerOptions, { rows }: TrainingLayout): number {
+  return 1 / (rows * objective.pairs.length);
+}
+
+/** Mixes and runs the networks. */
+export function beginStep(options: TrainerOptions, layout: TrainingLayout): BegunStep {
   const { objective, optimizer } = options;
   const graph = new Graph();
   const dropouts: DropoutFeed[] = [];
   const tensors = stateTensors(options);
   const state = new Map(tensors.map(({ name }) => [name, graph.input(name, layout.stored.get(name)?.dims ?? [])]));
   const read = (name: string): Value => state.get(name) ?? graph.scalar(0);
-  const tables = new Map<string, TableFeed>();
-  const tableRows = tableInputs(graph, options, layout, tables);
+  const tableRows = tableInputs(graph, options, layout);
 
   const gradients = new Map<string, Value>();
   const accumulate = (name: string, add: (sum: Value | undefined) => Value): void => {
@@ -72,59 +109,51 @@ export function trainStep(options: TrainerOptions, layout: TrainingLayout, share
       runLayers(emission, options.networks[network]?.layers ?? [], tableRows(table, width)),
     );
   });
-  const rowsOf = (side: Side): Rows => passes.get(key(side))?.output ?? tableRows(side.table, layout.output(side));
 
   const { learned } = objective.temperature;
   // In place, as FuseMix: Adam goes on from the value that was used, so one beyond a bound can come back.
   if (learned) state.set('temperature', clamp(graph, read('temperature'), learned));
   const temperature = learned ? read('temperature') : graph.input('temperature', []);
-  const inverse = graph.reciprocal(temperature);
 
-  const streamed = layout.rows ** 2 > MOST_LOGITS;
-  const back = new Map<string, Rows>();
-  const losses: Value[] = [];
-  for (const { left, right } of objective.pairs) {
-    // Blocks of rows run over x: the side that is trained, if there is one. The loss is the same either way.
-    const [x, y] = left.network === undefined ? [right, left] : [left, right];
-    const trainsY = y.network !== undefined;
-    const pair = streamed
-      ? streamedInfoNce(graph, rowsOf(x), rowsOf(y), inverse, { shared, trainsY })
-      : infoNce(graph, rowsOf(x), rowsOf(y), inverse, shared);
-    losses.push(pair.loss);
-    pull(graph, back, key(x), pair.gradients.x);
-    pull(graph, back, key(y), pair.gradients.y);
-    if (learned)
-      accumulate('temperature', (sum) => (sum ? graph.add(sum, pair.temperatureGradient) : pair.temperatureGradient));
-  }
-  // The loss is a mean over rows and pairs; gradients take their share once, where they enter a network.
-  const share = graph.scalar(1 / (layout.rows * objective.pairs.length));
-  for (const [run, pass] of passes) pass.backward((back.get(run) ?? []).map((rows) => graph.mul(rows, share)));
-  if (learned) accumulate('temperature', (sum) => graph.mul(sum ?? share, share));
+  const update = (pairs: readonly PairGradients[]): void => {
+    const back = new Map<string, Rows>();
+    pairsOf(options).forEach(({ x, y }, i) => {
+      const { gradients: { x: dx, y: dy } = { x: [] }, temperatureGradient } = pairs[i] ?? {};
+      pull(graph, back, key(x), dx);
+      if (dy !== undefined) pull(graph, back, key(y), dy);
+      if (learned && temperatureGradient)
+        accumulate('temperature', (sum) => (sum ? graph.add(sum, temperatureGradient) : temperatureGradient));
+    });
+    // Gradients take their share once, where they enter a network.
+    const share = graph.scalar(shareOf(options, layout));
+    for (const [run, pass] of passes) pass.backward((back.get(run) ?? []).map((rows) => graph.mul(rows, share)));
+    if (learned) accumulate('temperature', (sum) => graph.mul(sum ?? share, share));
 
-  const inputs: AdamInputs = {
-    rate: graph.input('adam.rate', []),
-    floor: graph.input('adam.floor', []),
-    keep: graph.input('adam.keep', []),
+    const inputs: AdamInputs = {
+      rate: graph.input('adam.rate', []),
+      floor: graph.input('adam.floor', []),
+      keep: graph.input('adam.keep', []),
+    };
+    for (const { name, trained } of tensors) {
+      if (!trained) continue;
+      const value = read(name);
+      const gradient = graph.reshape(gradients.get(name) ?? graph.mul(value, graph.scalar(0)), value.shape.map(Number));
+      const moments = { value, m: read(`adam.m/${name}`), v: read(`adam.v/${name}`) };
+      const next = adam(graph, moments, gradient, optimizer, inputs);
+      state.set(name, next.value).set(`adam.m/${name}`, next.m).set(`adam.v/${name}`, next.v);
+    }
+    graph.outputUnreadable();
+    for (const { name } of tensors) graph.output(`next/${name}`, read(name));
+    if (learned) graph.output('temperature.next', read('temperature'));
   };
-  for (const { name, trained } of tensors) {
-    if (!trained) continue;
-    const value = read(name);
-    const gradient = graph.reshape(gradients.get(name) ?? graph.mul(value, graph.scalar(0)), value.shape.map(Number));
-    const moments = { value, m: read(`adam.m/${name}`), v: read(`adam.v/${name}`) };
-    const next = adam(graph, moments, gradient, optimizer, inputs);
-    state.set(name, next.value).set(`adam.m/${name}`, next.m).set(`adam.v/${name}`, next.v);
-  }
-  graph.outputUnreadable();
-  for (const { name } of tensors) graph.output(`next/${name}`, read(name));
-  graph.output(
-    'loss',
-    graph.mul(
-      losses.reduce((a, b) => graph.add(a, b)),
-      share,
-    ),
-  );
-  if (learned) graph.output('temperature.next', read('temperature'));
-  return { model: graph.encode(), tables: [...tables.values()], dropouts };
+
+  return {
+    graph,
+    dropouts,
+    inverse: graph.reciprocal(temperature),
+    rowsOf: (side) => passes.get(key(side))?.output ?? tableRows(side.table, layout.output(side)),
+    update,
+  };
 }
 
 /** Rows of a table in blocks, mixed when the training mixes; each table and width becomes inputs when it is first used. */
@@ -132,7 +161,6 @@ function tableInputs(
   graph: Graph,
   options: TrainerOptions,
   layout: TrainingLayout,
-  feeds: Map<string, TableFeed>,
 ): (table: string, width: number) => Rows {
   const mix = options.mixup ? graph.input('mix', [1, 2]) : undefined;
   const known = new Map<string, Rows>();
@@ -146,7 +174,6 @@ function tableInputs(
         return graph.reshape(graph.gemm(mix, graph.input(name, [2, rows * width])), [rows, width]);
       });
     known.set(`${table}/${width}`, made);
-    feeds.set(`${table}/${width}`, { table, width });
     return made;
   };
 }

@@ -2,7 +2,6 @@ import {
   checkStep,
   checkTrainer,
   dropoutKeys,
-  type Matrix,
   type Side,
   stateTensors,
   type StepInput,
@@ -13,21 +12,30 @@ import {
   type TrainerState,
 } from '@freebind/core';
 import { adamNumbers } from './adam.ts';
+import { gather, type Gathered } from './gather.ts';
 import { largestSharedLogit } from './info-nce.ts';
 import type { Lifetime } from './lifetime.ts';
-import { packArray, packNumber, packRows, unpackArray } from './packing.ts';
-import { blocksOf } from './rows.ts';
-import type { Packed } from './session-protocol.ts';
+import { packArray, packNumber, unpackArray } from './packing.ts';
+import type { Packed, PackedByName } from './session-protocol.ts';
 import type { Session, Sessions, State } from './sessions.ts';
-import { dropoutInput, type StepGraph, tableInput, trainStep } from './train-step.ts';
+import { MOST_LOGITS, type OpenGraph } from './streamed-info-nce.ts';
+import { StreamedStep } from './streamed-step.ts';
+import { dropoutInput, type StepGraph, trainStep } from './train-step.ts';
 import { type TrainingLayout, trainingLayout } from './training-layout.ts';
 import { asIs } from './widths.ts';
 
-/** Rows of one table for one step. */
-interface Batch {
-  readonly rows: Matrix;
-  /** The largest ‖row‖₂, where the table is a side of a pair by itself. */
-  readonly length: number;
+/** When a step's logits are streamed, and in what tiles. */
+export interface Streaming {
+  /** Logits that are kept whole, at most. */
+  readonly mostLogits?: number;
+  /** Rows and columns of a tile; by default as `StreamedInfoNce` has them. */
+  readonly tile?: number;
+}
+
+/** A step that is ready to be run. */
+interface OpenedStep {
+  readonly dropouts: StepGraph['dropouts'];
+  run(feeds: PackedByName): ReturnType<Session['run']>;
 }
 
 /** Feeds the graph of `train-step.ts`; weights and moments stay in the worker. */
@@ -37,8 +45,11 @@ export class OnnxTrainer implements Trainer {
   readonly #sessions: Sessions;
   readonly #lifetime: Lifetime;
   readonly #state: State;
+  readonly #streaming: Streaming & { readonly open: OpenGraph };
   /** The graph that shares exponentials (true) and the one that need not; opened when a step first needs it. */
   readonly #graphs = new Map<boolean, { readonly graph: StepGraph; readonly session: Session }>();
+  /** The step of a batch whose logits are streamed, opened when it is first needed. */
+  #streamed: Promise<StreamedStep> | undefined;
   /** Feeds of the last step, by graph input, to be written over. */
   #spent: Readonly<Record<string, Packed>> = {};
   #step: number;
@@ -47,8 +58,15 @@ export class OnnxTrainer implements Trainer {
   /** Steps and snapshots run one after another, however they are called. */
   #last: Promise<unknown> = Promise.resolve();
 
-  private constructor(options: TrainerOptions, sessions: Sessions, lifetime: Lifetime, state: State) {
+  private constructor(
+    options: TrainerOptions,
+    sessions: Sessions,
+    lifetime: Lifetime,
+    state: State,
+    streaming: Streaming & { readonly open: OpenGraph },
+  ) {
     this.#options = options;
+    this.#streaming = streaming;
     this.#layout = trainingLayout(options);
     this.#sessions = sessions;
     this.#lifetime = lifetime;
@@ -59,8 +77,13 @@ export class OnnxTrainer implements Trainer {
     );
   }
 
-  /** @throws what `checkTrainer` throws */
-  static async open(options: TrainerOptions, sessions: Sessions, lifetime: Lifetime): Promise<OnnxTrainer> {
+  /** `open` keeps graphs that do not depend on what is trained. @throws what `checkTrainer` throws */
+  static async open(
+    options: TrainerOptions,
+    sessions: Sessions,
+    lifetime: Lifetime,
+    streaming: Streaming & { readonly open: OpenGraph },
+  ): Promise<OnnxTrainer> {
     checkTrainer(options);
     const { stored } = trainingLayout(options);
     const initial = initialState(options);
@@ -68,7 +91,8 @@ export class OnnxTrainer implements Trainer {
       const data = (options.state?.tensors ?? initial)[name]?.data;
       return [name, packArray(data, shape, stored.get(name) ?? asIs(shape))];
     });
-    return new OnnxTrainer(options, sessions, lifetime, await sessions.keep(Object.fromEntries(tensors)));
+    const state = await sessions.keep(Object.fromEntries(tensors));
+    return new OnnxTrainer(options, sessions, lifetime, state, streaming);
   }
 
   async step(input: StepInput): Promise<StepResult> {
@@ -94,26 +118,29 @@ export class OnnxTrainer implements Trainer {
 
   async close(): Promise<void> {
     this.#lifetime.close();
-    await Promise.all([this.#state.close(), ...[...this.#graphs.values()].map(({ session }) => session.close())]);
+    const streamed = await this.#streamed?.catch(() => undefined); // the step that opened it was told
+    const graphs = [...this.#graphs.values()].map(({ session }) => session);
+    await Promise.all([this.#state, ...graphs, ...(streamed ? [streamed] : [])].map((opened) => opened.close()));
   }
 
-  async #update(input: StepInput, gathered: ReadonlyMap<string, Batch>): Promise<StepResult> {
+  async #update(input: StepInput, gathered: Gathered): Promise<StepResult> {
     this.#lifetime.check();
     const { learned } = this.#options.objective.temperature;
     const temperature = learned
       ? Math.min(Math.max(this.#temperature, Math.fround(learned.min)), Math.fround(learned.max))
       : this.#temperature;
-    const shared = this.#largestLogit(gathered, temperature) <= largestSharedLogit(this.#layout.rows);
-    const { graph, session } = await this.#open(shared);
+    const shared = this.#largestLogit(gathered.lengths, temperature) <= largestSharedLogit(this.#layout.rows);
+    const step = await this.#open(shared);
     this.#lifetime.check();
-    const { outputs, feeds = {} } = await session.run(this.#feed(graph, gathered, input), this.#state);
+    const { outputs, feeds = {} } = await step.run({ ...gathered.feeds, ...this.#feed(step.dropouts, input) });
     this.#spent = feeds;
     this.#step += 1;
     this.#temperature = outputs['temperature.next'] ? readNumber(outputs['temperature.next']) : this.#temperature;
     return { loss: readNumber(outputs['loss']), temperature };
   }
 
-  #feed(graph: StepGraph, gathered: ReadonlyMap<string, Batch>, input: StepInput): Readonly<Record<string, Packed>> {
+  /** What a step is fed beside the tables. */
+  #feed(dropouts: StepGraph['dropouts'], input: StepInput): PackedByName {
     const { rows } = this.#layout;
     const feeds: Record<string, Packed> = {};
     const numbers = adamNumbers(this.#options.optimizer, this.#step + 1, input.learningRate);
@@ -121,18 +148,7 @@ export class OnnxTrainer implements Trainer {
     if (!this.#options.objective.temperature.learned) feeds['temperature'] = packNumber(this.#temperature);
     const { mix } = input;
     if (mix !== undefined) feeds['mix'] = { type: 'float32', dims: [1, 2], data: Float32Array.of(mix, 1 - mix) };
-    for (const { table, width } of graph.tables) {
-      const batch = gathered.get(table)?.rows;
-      blocksOf(rows).forEach(({ start, end }, block) => {
-        if (batch === undefined) return;
-        const name = tableInput(table, width, block);
-        // With mixup, the rows of the first half and then their partners of the second.
-        const parts = mix === undefined ? [start] : [start, rows + start];
-        const packed = packRows(batch, parts, end - start, width, this.#spent[name]?.data);
-        feeds[name] = mix === undefined ? packed : { ...packed, dims: [2, (end - start) * width] };
-      });
-    }
-    for (const { run, layer, cols, rate } of graph.dropouts) {
+    for (const { run, layer, cols, rate } of dropouts) {
       const keys = dropoutKeys({ seed: input.seed ?? 0, run, layer, rows, cols, rate });
       for (const name of ['rowA', 'rowB', 'colA', 'colB'] as const) {
         const dims = name.startsWith('row') ? [rows, 1] : [1, cols];
@@ -142,31 +158,35 @@ export class OnnxTrainer implements Trainer {
     return feeds;
   }
 
-  /** The batch's rows of every table that a pair names. */
-  async #gather(rows: Int32Array): Promise<ReadonlyMap<string, Batch>> {
-    const sides = this.#options.objective.pairs.flatMap(({ left, right }) => [left, right]);
-    const gathered = new Map<string, Batch>();
-    for (const name of new Set(sides.map(({ table }) => table))) {
-      const batch = await this.#options.tables[name]?.gather(rows);
-      const frozen = sides.some(({ table, network }) => table === name && network === undefined);
-      if (batch !== undefined) gathered.set(name, { rows: batch, length: frozen ? longestRow(batch) : Infinity });
-    }
-    return gathered;
+  #gather(rows: Int32Array): Promise<Gathered> {
+    const spent = this.#spent;
+    this.#spent = {};
+    return gather(this.#options, this.#layout, rows, spent);
   }
 
   /** A bound on |x · y| / τ in every pair: rows of tables may be of any length, and so may those of open networks. */
-  #largestLogit(gathered: ReadonlyMap<string, Batch>, temperature: number): number {
+  #largestLogit(lengths: Gathered['lengths'], temperature: number): number {
     const { pairs } = this.#options.objective;
     const lengthOf = ({ table, network }: Side): number => {
-      if (network === undefined) return gathered.get(table)?.length ?? Infinity;
+      if (network === undefined) return lengths.get(table) ?? Infinity;
       return this.#options.networks[network]?.layers.at(-1)?.kind === 'normalise' ? 1 : Infinity;
     };
     return Math.max(...pairs.map(({ left, right }) => (lengthOf(left) * lengthOf(right)) / temperature));
   }
 
-  async #open(shared: boolean): Promise<{ readonly graph: StepGraph; readonly session: Session }> {
-    const known = this.#graphs.get(shared);
-    if (known !== undefined) return known;
+  async #open(shared: boolean): Promise<OpenedStep> {
+    const { mostLogits = MOST_LOGITS, ...streaming } = this.#streaming;
+    if (this.#layout.rows ** 2 > mostLogits) {
+      this.#streamed ??= StreamedStep.open(this.#options, this.#layout, this.#sessions, streaming);
+      const streamed = await this.#streamed;
+      const how = { shared, check: () => this.#lifetime.check() };
+      return { dropouts: streamed.dropouts, run: (feeds) => streamed.run(feeds, this.#state, how) };
+    }
+    const { graph, session } = this.#graphs.get(shared) ?? (await this.#openWhole(shared));
+    return { dropouts: graph.dropouts, run: (feeds) => session.run(feeds, this.#state) };
+  }
+
+  async #openWhole(shared: boolean): Promise<{ readonly graph: StepGraph; readonly session: Session }> {
     const graph = trainStep(this.#options, this.#layout, shared);
     const opened = { graph, session: await this.#sessions.open(graph.model) };
     this.#graphs.set(shared, opened);
@@ -189,20 +209,6 @@ function initialState({ networks, objective }: TrainerOptions): Readonly<Record<
     Object.entries(weights).map(([name, tensor]): [string, Pick<Tensor, 'data'>] => [`${network}/${name}`, tensor]),
   );
   return { ...Object.fromEntries(weights), temperature: { data: Float32Array.of(objective.temperature.initial) } };
-}
-
-/** The largest ‖row‖₂. */
-function longestRow({ rows, cols, data }: Matrix): number {
-  let largest = 0;
-  for (let r = 0, at = 0; r < rows; r++) {
-    let sum = 0;
-    for (const end = at + cols; at < end; at++) {
-      const x = data[at] ?? 0;
-      sum += x * x;
-    }
-    if (!(sum <= largest)) largest = sum; // also when it is NaN
-  }
-  return Math.sqrt(largest);
 }
 
 function readNumber(packed: Packed | undefined): number {

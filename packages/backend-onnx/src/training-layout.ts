@@ -8,8 +8,17 @@ export interface TrainingLayout {
   readonly networks: ReadonlyMap<string, Layout>;
   /** The state's tensors. */
   readonly stored: ReadonlyMap<string, Stored>;
+  /** Tables as graphs take them, each at one or several widths. */
+  readonly tables: readonly TableFeed[];
   /** Columns of a side of a pair. */
   output(side: Side): number;
+}
+
+/** A table that is fed. */
+export interface TableFeed {
+  readonly table: string;
+  /** Columns, zeros included. */
+  readonly width: number;
 }
 
 /** Both sides of a pair must have one width, so outputs and targets are padded where every network allows it, or nowhere. */
@@ -29,11 +38,18 @@ export function trainingLayout(options: TrainerOptions): TrainingLayout {
         if (stored.has(name)) stored.set(name, kept);
     }
   }
+  const output = ({ table, network }: Side): number =>
+    (network === undefined ? undefined : networks.get(network)?.output) ?? pad(options.tables[table]?.cols ?? 0);
+  const sides = options.objective.pairs.flatMap(({ left, right }) => [left, right]);
+  const feeds = sides.map((side): [string, TableFeed] => {
+    const width = (side.network === undefined ? undefined : networks.get(side.network)?.input) ?? output(side);
+    return [`${side.table}/${width}`, { table: side.table, width }];
+  });
   return {
     rows: options.mixup ? options.batch / 2 : options.batch,
+    tables: [...new Map(feeds).values()],
     networks,
     stored,
-    output: ({ table, network }) =>
-      (network === undefined ? undefined : networks.get(network)?.output) ?? pad(options.tables[table]?.cols ?? 0),
+    output,
   };
 }
