@@ -18,13 +18,15 @@ export class Interrupt {
 
   /** @param say what tells the person that the first Ctrl-C was heard */
   listen(say: (text: string) => void): void {
-    const on = (status: number) => () => {
-      if (this.#status !== undefined) process.exit(status);
-      this.#status = status;
+    const statuses = { SIGINT: INTERRUPTED, SIGTERM: TERMINATED };
+    const on = (signal: keyof typeof statuses): void => {
+      // The next one is the system's, which ends the process whatever it is at; process.exit would end threads in the midst of
+      // native code, and that crashes.
+      process.off('SIGINT', on).off('SIGTERM', on);
+      this.#status = statuses[signal];
       say('Stopping at the next safe point; press Ctrl-C again to stop at once.');
       this.#controller.abort();
     };
-    process.on('SIGINT', on(INTERRUPTED));
-    process.on('SIGTERM', on(TERMINATED));
+    process.on('SIGINT', on).on('SIGTERM', on);
   }
 }

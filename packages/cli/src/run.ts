@@ -35,7 +35,7 @@ export async function run(argv: readonly string[]): Promise<number> {
 /** Node ends quietly when nothing is left that could settle a promise, say because a backend's worker died; say so. */
 function watchForLostWork(session: Session): () => void {
   const tell = (status: number): void => {
-    if (status !== UNSETTLED) return; // a closed pipe or a second Ctrl-C
+    if (status !== UNSETTLED) return; // a closed pipe
     session.complain(
       'error FREEBIND_BACKEND_FAILED: The work ended without a result; something under it died silently.',
     );

@@ -71,6 +71,19 @@ test('bytes of a feed are the numbers that they stand for, in batches of any siz
   }
 });
 
+test('closing while a graph runs refuses the run, and the process lives on', async () => {
+  const rows = 4e6;
+  for (const ms of [10, 30, 50]) {
+    const busy = encoder(graph);
+    await busy.load();
+    const feeds = { x: { type: 'float32', dims: [rows, 4], data: new Float32Array(4 * rows) } } as const;
+    const run = Promise.allSettled([busy.run(feeds, { moved: true })]);
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    await busy.close();
+    expect(await run).toMatchObject([{ status: 'rejected', reason: { code: 'FREEBIND_CLOSED' } }]);
+  }
+});
+
 describe('an input that cannot be embedded', () => {
   const inputs = ['a', 'refused', 'bb', 'crash', 'NaN', 'nothing', 'ccc'];
   const codes = [

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { FreebindError, type FreebindErrorCode } from '@freebind/core';
@@ -93,12 +94,16 @@ export class ThreadPool<Functions extends object> {
     });
   }
 
-  /** Ends the threads and gives their memory back; calls that run fail with FREEBIND_CLOSED, and later ones start new threads. */
+  /**
+   * Ends the threads and gives their memory back; calls that run fail with FREEBIND_CLOSED at once, their threads end when the
+   * call has ended, and later ones start new threads.
+   */
   async drop(): Promise<void> {
-    const workers = [...this.#idle.splice(0), ...this.#busy.keys()];
-    for (const job of this.#busy.values()) job.reject(this.#closedError());
+    const idle = this.#idle.splice(0);
+    const busy = [...this.#busy];
     this.#busy.clear();
-    await Promise.all(workers.map((worker) => worker.terminate()));
+    for (const [, job] of busy) job.reject(this.#closedError());
+    await Promise.all([...idle.map((worker) => worker.terminate()), ...busy.map(([worker]) => endAfterCall(worker))]);
   }
 
   /** As `drop`, for good, and for calls that wait. Calling it twice is quiet. */
@@ -167,6 +172,13 @@ export class ThreadPool<Functions extends object> {
     const { owner = 'what it belongs to' } = this.#options;
     return new FreebindError('FREEBIND_CLOSED', `A thread's work was cut off: ${owner} was closed or dropped.`);
   }
+}
+
+/** Ends a thread that has a call, not in the midst of it: native code that is cut off takes the whole process with it. */
+async function endAfterCall(worker: Worker): Promise<void> {
+  // Its answer, unless it dies.
+  await Promise.race([once(worker, 'message'), once(worker, 'exit')]).catch(() => undefined);
+  await worker.terminate();
 }
 
 function aborted(signal: AbortSignal | undefined): FreebindError {

@@ -5,6 +5,7 @@ import { builtModule, ThreadPool } from '../src/index.ts';
 interface Work {
   square(x: number): number;
   wait(ms: number): Promise<number>;
+  setAfter(ms: number, flag: Int32Array): Promise<void>;
   double(numbers: Float32Array): { numbers: Float32Array; part: Float32Array };
   refuse(): void;
   fail(): void;
@@ -85,15 +86,25 @@ test('takes a waiting call out of the line when its signal says so, and lets a r
 
 test('drops its threads and starts new ones', async () => {
   const pool = open(1);
-  const running = Promise.allSettled([pool.call('wait', [5000])]);
+  const running = Promise.allSettled([pool.call('wait', [50])]);
   await pool.drop();
   expect(await running).toMatchObject([{ status: 'rejected', reason: { code: 'FREEBIND_CLOSED' } }]);
   await expect(pool.call('square', [4])).resolves.toBe(16);
 });
 
+test('ends no thread in the midst of a call, and tells its caller at once', async () => {
+  const pool = open(1);
+  const flag = new Int32Array(new SharedArrayBuffer(4));
+  const call = pool.call('setAfter', [100, flag]).catch(() => flag[0]);
+  const dropped = pool.drop();
+  expect(await call).toBe(0);
+  await dropped;
+  expect(flag[0]).toBe(1);
+});
+
 test('leaves no call hanging when it closes, closes twice quietly and refuses what comes after', async () => {
   const pool = open(1);
-  const calls = Promise.allSettled([1, 2, 3].map(() => pool.call('wait', [5000])));
+  const calls = Promise.allSettled([1, 2, 3].map(() => pool.call('wait', [50])));
   await pool.close();
   await pool.close();
   expect(await calls).toMatchObject([1, 2, 3].map(() => ({ status: 'rejected', reason: { code: 'FREEBIND_CLOSED' } })));

@@ -10,6 +10,12 @@ export async function wait(ms) {
   return threadId;
 }
 
+/** @param {number} ms @param {Int32Array} flag */
+export async function setAfter(ms, flag) {
+  await new Promise((resolve) => setTimeout(resolve, ms));
+  flag[0] = 1;
+}
+
 /** @param {Float32Array} numbers */
 export function double(numbers) {
   return { numbers: numbers.map((x) => 2 * x), part: numbers.subarray(1) };
