@@ -20,6 +20,9 @@ export class Sessions {
 
   constructor(placement: Placement, script = new URL('./session-worker.js', import.meta.url)) {
     this.#placement = placement;
+    // onnxruntime would report to its makers, and on its way there a long command line overflows a thread's stack. It reads the
+    // environment of the process, of which a thread has but a copy.
+    process.env['ORT_DISABLE_TELEMETRY'] ??= '1';
     this.#worker = new Worker(script, { name: 'onnxruntime' });
     this.#worker.unref();
     this.#worker.on('message', (reply: Reply) => this.#settle(reply));

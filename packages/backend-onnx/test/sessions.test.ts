@@ -1,8 +1,11 @@
 import { execFile } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { matrix, tableOf } from '@freebind/core';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import onnx, { type OnnxOptions, startOnnx } from '../src/index.ts';
 import { Graph } from '../src/graph.ts';
 import { Sessions } from '../src/sessions.ts';
@@ -70,6 +73,17 @@ describe('sessions', () => {
     const script = fileURLToPath(new URL('processes/use-backend.js', import.meta.url));
     const { stdout } = await run(process.execPath, [script, ending], { timeout: 30_000 });
     expect(stdout.trim()).toBe('0.6,0.8');
+  });
+
+  test('let onnxruntime keep nothing to report, nor read a command line of any length', async () => {
+    const script = fileURLToPath(new URL('processes/use-backend.js', import.meta.url));
+    const home = mkdtempSync(join(tmpdir(), 'freebind-onnx-'));
+    onTestFinished(() => rmSync(home, { recursive: true, force: true }));
+    const env = { ...process.env, HOME: home, XDG_CACHE_HOME: home };
+    delete env['ORT_DISABLE_TELEMETRY'];
+    // One argument is at most 128 KiB.
+    await run(process.execPath, [script, 'close', 'x'.repeat(100_000)], { env, timeout: 30_000 });
+    expect(readdirSync(home)).toEqual([]);
   });
 });
 

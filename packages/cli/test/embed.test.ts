@@ -51,6 +51,13 @@ const eventsOf = ({ stdout }: Outcome): readonly Readonly<Record<string, unknown
     .map((line) => JSON.parse(line) as Record<string, unknown>); // printed with --json
 
 describe('embed', () => {
+  test('takes a command line of any length', async () => {
+    // A path is at most 4 KiB; those of 700 pictures are no shorter together than these.
+    const far = Array.from({ length: 12 }, () => `${'./'.repeat(2000)}pictures/000.png`);
+    const outcome = await embed(['imagebind', 'image', ...far, '--out', join(scratch(), 'far')]);
+    expect([outcome.status, outcome.stdout]).toEqual([0, expect.stringContaining('[12, 24]')]);
+  });
+
   test('makes tables of sounds, pictures and texts in several spaces, which compose, train and eval read', async () => {
     const out = join(scratch(), 'tables');
     const texts = join(scratch(), 'texts.txt');

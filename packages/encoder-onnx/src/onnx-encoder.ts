@@ -161,6 +161,9 @@ export class OnnxEncoder {
         `There is no graph ${path}. Put it there, or check the path for a slip.`,
       );
     const { device = 'cpu', threads } = this.#options;
+    // onnxruntime would report to its makers, and on its way there a long command line overflows a thread's stack. It reads the
+    // environment of the process, of which a thread has but a copy.
+    process.env['ORT_DISABLE_TELEMETRY'] ??= '1';
     // Plain JavaScript, which is the same in the sources and in the build.
     const thread: EncoderThread = new ThreadPool({
       module: new URL('./encoder-worker.js', import.meta.url),
