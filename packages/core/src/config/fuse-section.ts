@@ -4,7 +4,7 @@ import type { FuseTraining } from '../fusemix/fuse-options.ts';
 import type { SpaceManifest } from '../space.ts';
 import type { MixSchedule, RateSchedule } from '../training/schedule.ts';
 import { checkpoints } from './train-section.ts';
-import { atLeast, either, flag, positive, rows, type RowsChoice, share } from './values.ts';
+import { atLeast, between, either, flag, positive, rows, type RowsChoice, share, width } from './values.ts';
 
 /** One space that `freebind fuse` makes, under its name, into the config's `spaces`. */
 export interface FuseSection extends Partial<
@@ -78,9 +78,9 @@ export const fuseSection = z.strictObject({
   ).optional(),
   adapter: z
     .strictObject({
-      output: atLeast(1).optional(),
-      blocks: atLeast(0).optional(),
-      expansion: atLeast(1).optional(),
+      output: width().optional(),
+      blocks: between(0, 100).optional(),
+      expansion: between(1, 100).optional(),
       dropout: share().optional(),
     })
     .optional(),

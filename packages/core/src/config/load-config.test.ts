@@ -70,6 +70,7 @@ describe('a config that is wrong', () => {
     ['a negative seed', { seed: -1 }, /seed is -1: give a whole number from 0 to 4294967295/],
     ['a seed that is no number', { seed: '7' }, /seed is "7": give a whole number/],
     ['a list in place of an object', [], /the whole file is \[\]/],
+    ['lists that would exhaust the stack', '['.repeat(1e5) + ']'.repeat(1e5), /cannot be loaded: .* 100 deep/],
     ['JSON that does not parse', '{ "seed": ', /cannot be loaded: .*JSON/],
   ])('%s: the error names the key and the fix', async (_, content, message) => {
     const path = join(await makeFolder({ 'freebind.config.json': content }), 'freebind.config.json');

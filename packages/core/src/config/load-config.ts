@@ -3,6 +3,7 @@ import { dirname, extname, resolve } from 'node:path';
 import type { Loader } from 'lilconfig';
 import { type BackendChoice, backendFromEnvironment, overrideBackend } from '../backend-choice.ts';
 import { FreebindError } from '../errors.ts';
+import { DEEPEST, isTooDeep } from '../files/json-depth.ts';
 import type { LoadedConfig } from './config.ts';
 
 const NAMES = ['freebind.config.ts', 'freebind.config.mjs', 'freebind.config.json'];
@@ -45,7 +46,10 @@ export async function findConfig(options: LoadConfigOptions = {}): Promise<Loade
   }
   const { defaultLoaders, lilconfig } = await import('lilconfig');
   const loaders = Object.fromEntries(
-    Object.entries({ ...defaultLoaders, '.ts': loadTypeScript }).map(([kind, load]) => [kind, naming(load)]),
+    Object.entries({ ...defaultLoaders, '.json': loadJson, '.ts': loadTypeScript }).map(([kind, load]) => [
+      kind,
+      naming(load),
+    ]),
   );
   const explorer = lilconfig('freebind', { searchPlaces: NAMES, loaders, cache: false });
   const found = await (entry.isFile() ? explorer.load(path) : explorer.search(path));
@@ -70,6 +74,13 @@ function naming(load: Loader): Loader {
       throw new FreebindError('FREEBIND_CONFIG_INVALID', `${path} cannot be loaded: ${reason}`, { cause });
     }
   };
+}
+
+function loadJson(_: string, content: string): unknown {
+  const config: unknown = JSON.parse(content);
+  // Whatever walks through it next would exhaust its stack.
+  if (isTooDeep(config)) throw new Error(`its lists or objects are within each other more than ${DEEPEST} deep.`);
+  return config;
 }
 
 async function loadTypeScript(path: string): Promise<unknown> {

@@ -5,6 +5,7 @@ import type { Config } from './config.ts';
 import { fuseSection } from './fuse-section.ts';
 import type { PluginChoice } from './plugins.ts';
 import { trainSection } from './train-section.ts';
+import { between } from './values.ts';
 
 const folder = (example: string): z.ZodOptional<z.ZodString> => {
   const error = `give a folder, such as ${JSON.stringify(example)}`;
@@ -13,10 +14,6 @@ const folder = (example: string): z.ZodOptional<z.ZodString> => {
 const plugin = z.custom<PluginChoice>(isPluginChoice, {
   error: 'give the name of a package, [name, { options }], or a plugin that was called, as in onnx()',
 });
-const seed = z
-  .int()
-  .min(0)
-  .max(2 ** 32 - 1);
 
 /** The keys of a config and what they take. Unknown keys are errors: a setting that is not used is worse than one that is not there. */
 export const configSchema = z.strictObject({
@@ -26,11 +23,7 @@ export const configSchema = z.strictObject({
   bonds: folder('bonds'),
   spaces: folder('spaces'),
   store: folder('.freebind'),
-  seed: z
-    .custom<number>((value) => seed.safeParse(value).success, {
-      error: `give a whole number from 0 to ${2 ** 32 - 1}`,
-    })
-    .optional(),
+  seed: between(0, 2 ** 32 - 1).optional(),
   train: trainSection.optional(),
   fuse: z.record(z.string().min(1), fuseSection, { error: 'give the spaces to fuse by their names' }).optional(),
 });

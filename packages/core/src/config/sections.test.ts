@@ -62,10 +62,18 @@ describe('names the key, what it was and the fix', () => {
     [{ train: { recipe: 'u', bacth: 3 } }, 'train.bacth: no such key; did you mean "batch"?'],
     [{ train: {} }, 'train.recipe is missing: give a recipe'],
     [{ train: { recipe: 'u', batch: 1 } }, 'train.batch is 1: give a whole number of at least 2'],
+    [{ train: { recipe: 'u', hidden: 1e9 } }, 'train.hidden is 1000000000: give a whole number from 1 to 65536'],
     [{ train: { recipe: 'u', rows: { audio: 3 } } }, 'train.rows is {"audio":3}: give a list of row numbers'],
     [{ train: { recipe: 'u', heads: 3 } }, 'train.heads is 3: give "all" or a list'],
     [{ fuse: { vt: { modalities, epoch: 3 } } }, 'fuse.vt.epoch: no such key; did you mean "epochs"?'],
     [{ fuse: { vt: { modalities, adapter: { dropout: 1 } } } }, 'fuse.vt.adapter.dropout is 1: give a number from 0'],
+    ...(['output', 'blocks', 'expansion'] as const).map(
+      (key) =>
+        [
+          { fuse: { vt: { modalities, adapter: { [key]: 1e9 } } } },
+          `fuse.vt.adapter.${key} is 1000000000: give a whole number from`,
+        ] as const,
+    ),
     [{ fuse: { vt: { modalities: { image: 3 } } } }, 'fuse.vt.modalities.image is 3: give a file, or a list of files'],
     [{ fuse: { vt: { modalities, mixup: true } } }, 'fuse.vt.mixup is true: give α above 0, false, or a schedule'],
     [{ fuse: 'vt' }, 'fuse is "vt": give the spaces to fuse by their names'],

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { FactorChoice } from '../factors.ts';
 import type { Recipe } from '../recipe.ts';
 import type { BondTraining } from '../training/bond-options.ts';
-import { atLeast, either, flag, positive, rows, type RowsChoice, unknownObject, words } from './values.ts';
+import { atLeast, either, flag, positive, rows, type RowsChoice, unknownObject, width, words } from './values.ts';
 
 /** What `freebind train` makes: the bonds of a recipe, from the config's `tables`, into its `bonds`. */
 export interface TrainSection extends Partial<Omit<BondTraining, 'seed' | 'epochs'>> {
@@ -54,7 +54,7 @@ export const trainSection = z.strictObject({
     z.literal('all'),
     z.array(z.tuple([z.string(), z.string()])).min(1),
   ).optional(),
-  hidden: atLeast(1).optional(),
+  hidden: width().optional(),
   shortBatch: z.enum(['drop', 'fill'], { error: 'give "drop" or "fill"' }).optional(),
   checkpoints: checkpoints.optional(),
 });

@@ -9,6 +9,17 @@ export function atLeast(least: number): z.ZodNumber {
   return z.int({ error }).min(least, { error });
 }
 
+/** A whole number from `least` to `most`. */
+export function between(least: number, most: number): z.ZodNumber {
+  const error = `give a whole number from ${least} to ${most}`;
+  return z.int({ error, abort: true }).min(least, { error }).max(most, { error });
+}
+
+/** Columns of a layer: 16 times the widest published one's 4096, so that a slip is told before there is no memory for it. */
+export function width(): z.ZodNumber {
+  return between(1, 2 ** 16);
+}
+
 /** A number above 0. */
 export function positive(): z.ZodNumber {
   const error = 'give a number above 0';
