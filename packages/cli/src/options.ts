@@ -5,15 +5,18 @@ export function examples(...lines: readonly string[]): string {
   return `\nExamples:\n${lines.map((line) => `  $ ${line}`).join('\n')}`;
 }
 
-/** A whole number of at least `least`. */
-export function whole(least: number): (text: string) => number {
+/** A whole number from `least` to `most`. */
+export function whole(least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
   return (text) => {
     const n = Number(text);
-    if (!Number.isSafeInteger(n) || n < least || text.trim() === '')
-      throw new InvalidArgumentError(`Expected a whole number of at least ${least}.`);
-    return n;
+    if (Number.isSafeInteger(n) && n >= least && n <= most && text.trim() !== '') return n;
+    const wanted = n > most ? `from ${least} to ${most}` : `of at least ${least}`;
+    throw new InvalidArgumentError(`Expected a whole number ${wanted}.`);
   };
 }
+
+/** A seed, as configs take it too. */
+export const seedNumber = whole(0, 2 ** 32 - 1);
 
 /** `i/n`: shard i of n, from 0. */
 export function shard(text: string): { readonly index: number; readonly count: number } {

@@ -1,5 +1,5 @@
 import { FreebindError, findBadRow, type Matrix, normaliseRows, type Table } from '@freebind/core';
-import { createNpy } from '@freebind/core/files';
+import { createNpy, type NpyWriter } from '@freebind/core/files';
 import type { Session } from './session.ts';
 
 /** Rows that are worked on at a time: at most 16 MiB of float32, and enough for a large-GEMM rate. */
@@ -57,12 +57,26 @@ export async function* mapTiles(
   }
 }
 
-/** Writes `tiles`, one below the other, as the table `out`, which has its name only when all rows are in it; gives their number. */
-export async function writeTiles(
-  tiles: AsyncIterable<Matrix>,
-  to: { readonly out: string; readonly cols: number; readonly rows: number; readonly stage: string },
-  session: Session,
-): Promise<number> {
+/** A table that is written, and how that is told. */
+export interface Target {
+  readonly out: string;
+  readonly cols: number;
+  readonly rows: number;
+  readonly stage: string;
+}
+
+/** Writes `tiles`, one below the other, as the table `out`, which has its name only when all rows are in it. */
+export async function writeTiles(tiles: AsyncIterable<Matrix>, to: Target, session: Session): Promise<void> {
+  const writer = await fillTable(tiles, to, session);
+  try {
+    await writer.commit();
+  } finally {
+    await writer.discard();
+  }
+}
+
+/** As `writeTiles`, but the table gets its name when the caller commits it; where that fails, nothing is left. */
+export async function fillTable(tiles: AsyncIterable<Matrix>, to: Target, session: Session): Promise<NpyWriter> {
   const { out, cols, rows, stage } = to;
   const progress = await session.progress();
   const writer = await createNpy(out, { cols });
@@ -71,10 +85,11 @@ export async function writeTiles(
       await writer.append(tile);
       progress.update({ stage, done: writer.rows, total: rows });
     }
-    await writer.commit();
-    return writer.rows;
+    return writer;
+  } catch (error) {
+    await writer.discard();
+    throw error;
   } finally {
     progress.stop();
-    await writer.discard();
   }
 }

@@ -39,6 +39,14 @@ describe('wrong usage', () => {
     expect(stderr).toContain('Did you mean --gallery?');
   });
 
+  test.each(['4294967296', '1e99', '-1', '1.5'])('a seed of %s is refused as configs refuse it', async (seed) => {
+    for (const command of ['train', 'fuse', 'quickstart']) {
+      const { status, stderr } = await freebind([command, '--seed', seed], { cwd: scratch() });
+      expect(status).toBe(2);
+      expect(stderr).toMatch(Number(seed) > 2 ? /from 0 to 4294967295/ : /of at least 0/);
+    }
+  });
+
   test('a number out of range says what was expected', async () => {
     const files = ['--queries', 'q.npy', '--keys', 'k.npy', '--out', 'z.npy'];
     const { status, stderr } = await freebind(['aggregate', ...files, '--temperature', '0']);

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -119,6 +119,26 @@ describe('compose', () => {
     expect(documentOf(await freebind(['eval', '--tables', out, '--space', 'both', '--json']))).toMatchObject({
       error: { code: 'FREEBIND_ROWS_MISALIGNED' },
     });
+  });
+
+  test.each<[string, (tables: string) => void]>([
+    ['ids that are too few', (dir) => writeFileSync(join(dir, 'text.ids.txt'), 'text 0\n')],
+    [
+      'a number that is none',
+      (dir) => {
+        const bytes = readFileSync(join(tables, 'imagebind.text.npy'));
+        bytes.fill(0xff, bytes.length - 4);
+        writeFileSync(join(dir, 'imagebind.text.npy'), bytes);
+      },
+    ],
+  ])('writes all of its tables or none: %s in one', async (_, damage) => {
+    const [dir, out] = [join(scratch(), 'tables'), join(scratch(), 'bound')];
+    cpSync(tables, dir, { recursive: true });
+    damage(dir);
+    const command = (from: string): string[] => ['compose', recipe, '--tables', from, '--bonds', bonds, '--out', out];
+    expect((await freebind(command(dir))).status).toBe(1);
+    expect(existsSync(out) ? readdirSync(out) : []).toEqual([]);
+    expect((await freebind(command(tables))).status).toBe(0);
   });
 
   test('names its tables by the recipe, and takes only the modalities that were asked for', async () => {

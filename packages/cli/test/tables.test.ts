@@ -69,6 +69,14 @@ describe('aggregate', () => {
     expectClose(await readRows(out), average(queries, keys, values, 0.05));
   });
 
+  test.each(['z.safetensors', 'z.txt', 'z'])('refuses to write its .npy as %s', async (name) => {
+    const out = join(scratch(), name);
+    const { status, stderr } = await freebind(args(out));
+    expect([status, stderr]).toEqual([1, expect.stringContaining('FREEBIND_ARGUMENT_INVALID')]);
+    expect(stderr).toContain('call it NAME.npy');
+    expect(existsSync(out)).toBe(false);
+  });
+
   test('gives unit rows unless told otherwise', async () => {
     const out = join(scratch(), 'z.npy');
     await freebind(args(out));
@@ -160,6 +168,14 @@ describe('eval', () => {
     const unknown = await freebind([...args, '--rows', `${splits}:tset`]);
     expect(documentOf(unknown)).toMatchObject({ error: { code: 'FREEBIND_FILE_INVALID' } });
     expect(unknown.stderr).toContain('its keys are test');
+  });
+
+  test('refuses a folder whose ids are not one a row', async () => {
+    const dir = scratch();
+    for (const modality of ['audio', 'image'])
+      cpSync(numpy(`paired/unified.${modality}.npy`), join(dir, `unified.${modality}.npy`));
+    writeFileSync(join(dir, 'audio.ids.txt'), 'one\n');
+    expect((await freebind(['eval', '--tables', dir])).stderr).toMatch(/FREEBIND_ROWS_MISALIGNED.* has 1 ids/);
   });
 
   test('asks which space where a folder has several', async () => {

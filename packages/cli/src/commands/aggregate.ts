@@ -41,12 +41,12 @@ export function aggregate(program: Command, session: Session): void {
 
 async function aggregateTables(options: AggregateOptions, session: Session): Promise<void> {
   const { normaliseRows } = await import('@freebind/core');
-  const { refuseExisting } = await import('../outputs.ts');
+  const { refuseOutput } = await import('../outputs.ts');
   const { checkedRows, mapTiles, writeTiles } = await import('../rows.ts');
   const { withBackend } = await import('../backend.ts');
   const { withTables } = await import('../tables.ts');
   const { out, temperature, normalise, force, unit } = options;
-  await refuseExisting(out, force);
+  await refuseOutput(out, '.npy', force);
   const paths = [options.queries, options.keys, ...(options.values === undefined ? [] : [options.values])];
   await withTables(paths, async (tables) => {
     const [queries, keys, values = keys] = tables.map((table) =>

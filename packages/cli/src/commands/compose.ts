@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { Composition } from '@freebind/core';
-import type { TableFolder } from '@freebind/core/files';
+import type { NpyWriter, TableFolder } from '@freebind/core/files';
 import type { Command } from 'commander';
 import { type ComputeOptions, computeOptions, examples, forceOption } from '../options.ts';
 import type { Session } from '../session.ts';
@@ -92,7 +92,7 @@ interface Sources {
   readonly factors: string | undefined;
 }
 
-/** Writes a table a modality, each whole or not at all, while no other process writes the folder. */
+/** Writes a table a modality, all of them or none, while no other process writes the folder. */
 async function composeTo(
   outputs: readonly Output[],
   from: Sources,
@@ -100,25 +100,31 @@ async function composeTo(
 ): Promise<readonly (Output & { readonly shape: readonly number[] })[]> {
   const { idsPath, lockFolder, writeFileAtomic } = await import('@freebind/core/files');
   const { composition, tables } = from;
+  const ids = new Map<string, readonly string[] | undefined>();
+  for (const { modality } of outputs) ids.set(modality, await tables.ids(modality)); // which refuses those that do not fit
   const lock = await lockFolder(out);
+  const written: (Output & { readonly table: NpyWriter })[] = [];
   try {
-    const written: (Output & { readonly shape: readonly number[] })[] = [];
-    for (const output of outputs) {
-      const rows = await composeTable(output, from, session);
-      const ids = await tables.ids(output.modality);
-      if (ids !== undefined) await writeFileAtomic(idsPath(out, output.modality), `${ids.join('\n')}\n`);
-      written.push({ ...output, shape: [rows, composition.plan.space.dimension] });
+    for (const output of outputs) written.push({ ...output, table: await composeTable(output, from, session) });
+    for (const { modality, table } of written) {
+      const own = ids.get(modality);
+      if (own !== undefined) await writeFileAtomic(idsPath(out, modality), `${own.join('\n')}\n`);
+      await table.commit();
     }
-    return written;
+    return written.map(({ table, ...output }) => ({
+      ...output,
+      shape: [table.rows, composition.plan.space.dimension],
+    }));
   } finally {
+    for (const { table } of written) await table.discard();
     await lock.release();
   }
 }
 
-/** Writes the table of one modality and gives the number of its rows. */
-async function composeTable({ modality, path }: Output, from: Sources, session: Session): Promise<number> {
+/** Composes the table of one modality, which has no name yet. */
+async function composeTable({ modality, path }: Output, from: Sources, session: Session): Promise<NpyWriter> {
   const { composeTables } = await import('@freebind/core');
-  const { writeTiles } = await import('../rows.ts');
+  const { fillTable } = await import('../rows.ts');
   const { composition, tables, factors } = from;
   const options = { signal: session.signal, ...(factors !== undefined && { factors }) };
   const to = {
@@ -127,5 +133,5 @@ async function composeTable({ modality, path }: Output, from: Sources, session: 
     rows: tables.rows(modality),
     stage: `compose ${modality}`,
   };
-  return writeTiles(composeTables(composition, tables, modality, options), to, session);
+  return fillTable(composeTables(composition, tables, modality, options), to, session);
 }

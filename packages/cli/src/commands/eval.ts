@@ -2,7 +2,7 @@ import type { DirectionsReport, RetrievalReport, ScoringOptions } from '@freebin
 import type { Command } from 'commander';
 import { columns } from '../columns.ts';
 import type { BindingChoice } from '../binding.ts';
-import { type ComputeOptions, computeOptions, examples, forceOption, usage, whole } from '../options.ts';
+import { type ComputeOptions, computeOptions, examples, forceOption, seedNumber, usage, whole } from '../options.ts';
 import type { Session } from '../session.ts';
 
 interface EvalOptions extends ComputeOptions, BindingChoice {
@@ -51,7 +51,7 @@ export function evaluate(program: Command, session: Session): void {
     .option('--root <dir>', "for --dataset: the copy's folder; its embeddings are kept in --tables")
     .option('--annotations <file>', 'for --dataset: the annotation file within the folder, in place of the usual one')
     .option('--strict', 'for --dataset: stop at media that are missing or cannot be read, instead of leaving them out')
-    .option('--seed <n>', 'seed of the bootstrap intervals', whole(0), 0)
+    .option('--seed <n>', 'seed of the bootstrap intervals', seedNumber, 0)
     .addHelpText(
       'after',
       examples(
@@ -106,9 +106,9 @@ async function reportBinding(options: EvalOptions, dir: string, session: Session
   const { forgettingRows, formatBinding, renderBinding } = await import('@freebind/report');
   const { withFreebind } = await import('../backend.ts');
   const { evaluateFolderBinding, leakageCheck } = await import('../binding.ts');
-  const { refuseExisting } = await import('../outputs.ts');
+  const { refuseOutput } = await import('../outputs.ts');
   const { report: path, force } = options;
-  if (path !== undefined) await refuseExisting(path, force);
+  if (path !== undefined) await refuseOutput(path, '.html', force);
   const folder = await openTables(dir);
   const progress = await session.progress();
   try {
@@ -186,6 +186,7 @@ async function evaluateFolder(options: EvalOptions, dir: string, session: Sessio
   const folder = await openTables(dir);
   try {
     const space = chooseSpace(folder, options.space);
+    for (const modality of folder.modalities(space)) await folder.ids(modality); // refuses those that do not fit the rows
     const modalities = Object.fromEntries(
       folder.modalities(space).map((modality) => [modality, pickRows(folder.table(space, modality), rows)]),
     );

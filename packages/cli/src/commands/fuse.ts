@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type ComputeOptions, computeOptions, examples, forceOption, whole } from '../options.ts';
+import { type ComputeOptions, computeOptions, examples, forceOption, seedNumber } from '../options.ts';
 import type { Session } from '../session.ts';
 
 interface FuseOptions extends ComputeOptions {
@@ -22,7 +22,7 @@ export function fuse(program: Command, session: Session): void {
     .option('--space <names...>', "only these of the config's spaces")
     .option('--out <dir>', "folder for the spaces (default: the config's)")
     .option('--resume', 'continue what was stopped')
-    .option('--seed <n>', "seed of every random choice, in place of the config's", whole(0))
+    .option('--seed <n>', "seed of every random choice, in place of the config's", seedNumber)
     .option('--dry-run', 'read the config and the shapes of the tables, say what would be fused, and stop')
     .addOption(forceOption())
     .addHelpText(

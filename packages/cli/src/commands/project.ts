@@ -104,11 +104,11 @@ async function projectTable(
   },
 ): Promise<void> {
   const { withBackend } = await import('../backend.ts');
-  const { refuseExisting } = await import('../outputs.ts');
+  const { refuseOutput } = await import('../outputs.ts');
   const { writeTiles } = await import('../rows.ts');
   const { withTables } = await import('../tables.ts');
   const { out, force } = options;
-  await refuseExisting(out, force);
+  await refuseOutput(out, '.npy', force);
   await withTables([options.in], async ([table]) => {
     if (table === undefined) throw new Error('A table was opened.');
     const { cols, tiles } = prepare(table);

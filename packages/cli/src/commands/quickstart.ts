@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type * as Starter from '@freebind/starter';
 import type { Command } from 'commander';
 import { columns } from '../columns.ts';
-import { type ComputeOptions, computeOptions, examples, whole } from '../options.ts';
+import { type ComputeOptions, computeOptions, examples, seedNumber } from '../options.ts';
 import type { Progress } from '../progress.ts';
 import type { Session } from '../session.ts';
 
@@ -20,7 +20,7 @@ export function quickstart(program: Command, session: Session): void {
       'Fuse, bind and evaluate on the embedding tables of @freebind/starter, with controls and a report. Started again, it goes on where it stopped.',
     )
     .option('--out <dir>', 'folder for spaces, bonds, the recipe and the report', 'quickstart')
-    .option('--seed <n>', 'seed of every random choice', whole(0), 0)
+    .option('--seed <n>', 'seed of every random choice', seedNumber, 0)
     .option('--fast', 'fewer steps, and no controls that need training')
     .addHelpText('after', examples('freebind quickstart', 'freebind quickstart --fast --out try --seed 1'))
     .action((options: QuickstartOptions) => run(options, session));

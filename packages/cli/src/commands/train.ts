@@ -2,7 +2,7 @@ import type { PlannedBond } from '@freebind/core/training';
 import { type Command, Option } from 'commander';
 import { join } from 'node:path';
 import { columns } from '../columns.ts';
-import { type ComputeOptions, computeOptions, examples, forceOption, shard, usage, whole } from '../options.ts';
+import { type ComputeOptions, computeOptions, examples, forceOption, seedNumber, shard, usage } from '../options.ts';
 import type { Session } from '../session.ts';
 
 interface TrainOptions extends ComputeOptions {
@@ -26,7 +26,7 @@ export function train(program: Command, session: Session): void {
     .argument('[config]', 'a config file (default: freebind.config.{ts,mjs,json} here or above)')
     .option('--out <dir>', "folder for the bonds (default: the config's)")
     .option('--resume', 'continue what was stopped')
-    .option('--seed <n>', "seed of every random choice, in place of the config's", whole(0))
+    .option('--seed <n>', "seed of every random choice, in place of the config's", seedNumber)
     .option('--dry-run', 'read the config and the shapes of the tables, say what would be trained, and stop')
     .option('--no-reuse', 'neither take nor keep finished pieces (BONDS/.reuse: pseudo pairs, heads)')
     .addOption(new Option('--shard <i/n>', 'do only shard i of n, from 0, of --part').argParser(shard))

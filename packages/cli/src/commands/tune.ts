@@ -58,11 +58,11 @@ async function tuneFolder(text: string, options: TuneOptions, session: Session):
   const { shapesOf, tuneRecipe } = await import('@freebind/core');
   const { openTables, writeFileAtomic } = await import('@freebind/core/files');
   const { withFreebind } = await import('../backend.ts');
-  const { refuseExisting } = await import('../outputs.ts');
+  const { refuseOutput } = await import('../outputs.ts');
   const { readRecipe } = await import('../recipes.ts');
   const { goal, recall: k, steps, preset, allBonds, out, force } = options;
   const recipe = await readRecipe(text);
-  if (out !== undefined) await refuseExisting(out, force);
+  if (out !== undefined) await refuseOutput(out, '.json', force);
   const folder = await openTables(options.tables);
   const progress = await session.progress();
   try {
