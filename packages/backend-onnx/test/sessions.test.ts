@@ -79,8 +79,7 @@ describe('sessions', () => {
     const script = fileURLToPath(new URL('processes/use-backend.js', import.meta.url));
     const home = mkdtempSync(join(tmpdir(), 'freebind-onnx-'));
     onTestFinished(() => rmSync(home, { recursive: true, force: true }));
-    const env = { ...process.env, HOME: home, XDG_CACHE_HOME: home };
-    delete env['ORT_DISABLE_TELEMETRY'];
+    const env = { ...process.env, HOME: home, XDG_CACHE_HOME: home, ORT_DISABLE_TELEMETRY: undefined };
     // One argument is at most 128 KiB.
     await run(process.execPath, [script, 'close', 'x'.repeat(100_000)], { env, timeout: 30_000 });
     expect(readdirSync(home)).toEqual([]);
