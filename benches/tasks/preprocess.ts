@@ -22,7 +22,7 @@ interface ClapPreparation {
 
 function preparationOf<Functions extends object>(space: string, workers: number): ThreadPool<Functions> {
   const module = new URL(`../../packages/${space}/dist/preparation.js`, import.meta.url);
-  return new ThreadPool<Functions>({ module, size: workers });
+  return new ThreadPool<Functions>({ module, size: workers, depth: 2 });
 }
 
 /** JPEG files to what ImageBind sees, as its space does it: decoded, Pillow's bicubic, cut, normalised. */
@@ -107,7 +107,7 @@ export const clapAudio = sounds('CLAP', (workers) => {
   return { of, close: () => threads.close() };
 });
 
-/** Runs over the files of a list, twice as many at a time as there are workers, so that none waits for the next. */
+/** Runs over the files of a list, three times as many at a time as there are workers: two for each, and one that is read. */
 async function overFiles(
   { threads, files }: OpenAt,
   opened: readonly { close(): Promise<void> }[],
@@ -124,7 +124,7 @@ async function overFiles(
           sum += part;
         }
       };
-      await Promise.all(Array.from({ length: 2 * threads }, take));
+      await Promise.all(Array.from({ length: 3 * threads }, take));
       return sum;
     },
     close: async () => void (await Promise.all(opened.map((one) => one.close()))),

@@ -22,6 +22,7 @@ export function imagebindSpace(
   const threads = new ThreadPool<typeof preparation>({
     module: builtModule('./preparation.js', import.meta.url),
     size: options.workers,
+    depth: 2, // one picture in its decoder, one resized
     owner: `the space "${manifest.id}"`,
   });
   const tokenizer = kept(async () => ClipTokenizer.open(await find('bpe_simple_vocab_16e6.txt.gz')));

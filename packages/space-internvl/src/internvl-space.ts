@@ -20,6 +20,7 @@ export function internvlSpace(
   const threads = new ThreadPool<typeof preparation>({
     module: builtModule('./preparation.js', import.meta.url),
     size: options.workers,
+    depth: 2, // one picture in its decoder, one resized
     owner: `the space "${manifest.id}"`,
   });
   const tokenizer = kept(async () => InternvlTokenizer.open(await find('tokenizer.model')));

@@ -30,6 +30,7 @@ export function onnxSpace(settings: OnnxSpaceSettings): EncoderSpace {
   const threads: Threads = new ThreadPool({
     module: builtModule('./preparation.js', import.meta.url),
     size: workers,
+    depth: 2, // one picture in its decoder, one resized
     owner: `the space "${id}"`,
   });
   const { image, audio, text } = modalities;

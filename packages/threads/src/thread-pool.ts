@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { FreebindError, type FreebindErrorCode } from '@freebind/core';
@@ -9,6 +8,11 @@ export interface ThreadPoolOptions {
   readonly module: URL;
   /** Most threads. Default: one a core. */
   readonly size?: number | undefined;
+  /**
+   * Calls that a thread has at a time. Default 1. With more it goes on with the next while one waits for something outside it, such as a
+   * decoder's own threads, and need not wait for this one to hand it the next.
+   */
+  readonly depth?: number;
   /** What is closed, for messages: “the space "imagebind"”. */
   readonly owner?: string;
 }
@@ -35,7 +39,7 @@ interface Job {
 }
 
 /** What a thread sends back. */
-type Reply = { readonly value: unknown } | { readonly error: PortableError };
+type Reply = { readonly call: number } & ({ readonly value: unknown } | { readonly error: PortableError });
 interface PortableError {
   readonly message: string;
   readonly name?: string;
@@ -45,20 +49,23 @@ interface PortableError {
 
 /**
  * Threads that run the functions a module exports: `new ThreadPool<typeof import('./work.ts')>(…)`. They start when there is a
- * call for them, take one at a time, in order, and do not keep the process alive while they have none. A thread that dies (out of
- * memory, say) takes its call with it and no other.
+ * call for them, take one at a time (or `depth`), in order, and do not keep the process alive while they have none. A thread that dies
+ * (out of memory, say) takes its calls with it and no other.
  */
 export class ThreadPool<Functions extends object> {
   readonly #options: ThreadPoolOptions;
   readonly #size: number;
+  readonly #depth: number;
   readonly #waiting: Job[] = [];
-  readonly #idle: Worker[] = [];
-  readonly #busy = new Map<Worker, Job>();
+  /** What each thread has to do, by the numbers of the calls. */
+  readonly #threads = new Map<Worker, Map<number, Job>>();
+  #calls = 0;
   #closed = false;
 
   constructor(options: ThreadPoolOptions) {
     this.#options = options;
     this.#size = Math.max(options.size ?? availableParallelism(), 1);
+    this.#depth = options.depth ?? 1;
   }
 
   /**
@@ -96,14 +103,13 @@ export class ThreadPool<Functions extends object> {
 
   /**
    * Ends the threads and gives their memory back; calls that run fail with FREEBIND_CLOSED at once, their threads end when the
-   * call has ended, and later ones start new threads.
+   * calls have ended, and later ones start new threads.
    */
   async drop(): Promise<void> {
-    const idle = this.#idle.splice(0);
-    const busy = [...this.#busy];
-    this.#busy.clear();
-    for (const [, job] of busy) job.reject(this.#closedError());
-    await Promise.all([...idle.map((worker) => worker.terminate()), ...busy.map(([worker]) => endAfterCall(worker))]);
+    const threads = [...this.#threads];
+    this.#threads.clear();
+    for (const [, jobs] of threads) for (const job of jobs.values()) job.reject(this.#closedError());
+    await Promise.all(threads.map(([worker, jobs]) => endAfter(worker, jobs.size)));
   }
 
   /** As `drop`, for good, and for calls that wait. Calling it twice is quiet. */
@@ -113,22 +119,34 @@ export class ThreadPool<Functions extends object> {
     await this.drop();
   }
 
-  /** Gives waiting calls to idle or new threads. */
+  /** Gives waiting calls to threads that may have one more. */
   #start(): void {
-    while (this.#waiting.length > 0 && (this.#idle.length > 0 || this.#busy.size < this.#size)) {
-      const worker = this.#idle.pop() ?? this.#open();
-      const job = this.#waiting.shift();
-      if (job === undefined) return;
-      this.#busy.set(worker, job);
+    while (this.#waiting.length > 0) {
+      const thread = this.#free();
+      const job = thread === undefined ? undefined : this.#waiting.shift();
+      if (thread === undefined || job === undefined) return;
+      const [worker, jobs] = thread;
+      const call = this.#calls++;
+      jobs.set(call, job);
       worker.ref();
       try {
         // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker's port has no origin
-        worker.postMessage({ name: job.name, args: job.args }, job.transfer);
+        worker.postMessage({ call, name: job.name, args: job.args }, job.transfer);
       } catch (error) {
         // An argument that cannot be sent.
-        this.#settle(worker, (one) => one.reject(error));
+        this.#settle(worker, call, (one) => one.reject(error));
       }
     }
+  }
+
+  /** The thread with the least to do, or a new one where all have something and there may be more; undefined where all have enough. */
+  #free(): readonly [Worker, Map<number, Job>] | undefined {
+    const [least] = [...this.#threads].sort(([, a], [, b]) => a.size - b.size);
+    if (least !== undefined && (least[1].size === 0 || this.#threads.size >= this.#size))
+      return least[1].size < this.#depth ? least : undefined;
+    const made = [this.#open(), new Map<number, Job>()] as const;
+    this.#threads.set(...made);
+    return made;
   }
 
   #open(): Worker {
@@ -140,7 +158,7 @@ export class ThreadPool<Functions extends object> {
     });
     worker.unref();
     worker.on('message', (reply: Reply) =>
-      this.#settle(worker, (job) =>
+      this.#settle(worker, reply.call, (job) =>
         'error' in reply ? job.reject(revived(reply.error)) : job.resolve(reply.value as never),
       ),
     );
@@ -149,22 +167,20 @@ export class ThreadPool<Functions extends object> {
     return worker;
   }
 
-  #settle(worker: Worker, how: (job: Job) => void): void {
-    const job = this.#busy.get(worker);
-    if (job === undefined) return;
-    this.#busy.delete(worker);
-    this.#idle.push(worker);
-    worker.unref();
+  #settle(worker: Worker, call: number, how: (job: Job) => void): void {
+    const jobs = this.#threads.get(worker);
+    const job = jobs?.get(call);
+    if (jobs === undefined || job === undefined) return;
+    jobs.delete(call);
+    if (jobs.size === 0) worker.unref();
     how(job);
     this.#start();
   }
 
   #lose(worker: Worker, reason: unknown): void {
-    const job = this.#busy.get(worker);
-    this.#busy.delete(worker);
-    const place = this.#idle.indexOf(worker);
-    if (place >= 0) this.#idle.splice(place, 1);
-    job?.reject(reason);
+    const jobs = this.#threads.get(worker);
+    this.#threads.delete(worker);
+    for (const job of jobs?.values() ?? []) job.reject(reason);
     this.#start();
   }
 
@@ -174,10 +190,15 @@ export class ThreadPool<Functions extends object> {
   }
 }
 
-/** Ends a thread that has a call, not in the midst of it: native code that is cut off takes the whole process with it. */
-async function endAfterCall(worker: Worker): Promise<void> {
-  // Its answer, unless it dies.
-  await Promise.race([once(worker, 'message'), once(worker, 'exit')]).catch(() => undefined);
+/** Ends a thread after its last `calls` answers, not in the midst of them: native code that is cut off takes the whole process with it. */
+async function endAfter(worker: Worker, calls: number): Promise<void> {
+  await new Promise<void>((resolve) => {
+    let left = calls;
+    if (left === 0) resolve();
+    worker.on('message', () => --left === 0 && resolve());
+    // One that dies has no answer.
+    worker.once('exit', () => resolve());
+  });
   await worker.terminate();
 }
 

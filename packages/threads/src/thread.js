@@ -1,19 +1,19 @@
-// A thread of a pool: it runs the functions of one module, one call after another. Plain JavaScript, so that node starts the very
-// same file from the sources and from the published package.
+// A thread of a pool: it runs the functions of one module as it is called, and answers as they are done. Plain JavaScript, so that node
+// starts the very same file from the sources and from the published package.
 import { parentPort, workerData } from 'node:worker_threads';
 
 /** @type {Readonly<Record<string, (...args: readonly unknown[]) => unknown>>} */
 const functions = await import(workerData.module);
 
-/** @param {{ readonly name: string, readonly args: readonly unknown[] }} call */
-async function reply({ name, args }) {
+/** @param {{ readonly call: number, readonly name: string, readonly args: readonly unknown[] }} request */
+async function reply({ call, name, args }) {
   // A worker's port has no origin to name.
   /* oxlint-disable unicorn/require-post-message-target-origin */
   try {
     const value = await functions[name]?.(...args);
-    parentPort?.postMessage({ value }, [...buffersIn(value)]);
+    parentPort?.postMessage({ call, value }, [...buffersIn(value)]);
   } catch (error) {
-    parentPort?.postMessage({ error: portable(error) });
+    parentPort?.postMessage({ call, error: portable(error) });
   }
   /* oxlint-enable unicorn/require-post-message-target-origin */
 }
@@ -45,6 +45,6 @@ function portable(error) {
   return { name, message, stack, ...('code' in error && { code: error.code }) };
 }
 
-parentPort?.on('message', (call) => {
-  void reply(call);
+parentPort?.on('message', (request) => {
+  void reply(request);
 });

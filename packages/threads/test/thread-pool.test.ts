@@ -30,6 +30,19 @@ test('uses as many threads as it may, and no more', async () => {
   expect(new Set(ids).size).toBe(2);
 });
 
+test('gives a thread as many calls at a time as it may have, and each its own answer', async () => {
+  const pool = new ThreadPool<Work>({ module: new URL('./work.mjs', import.meta.url), size: 1, depth: 2 });
+  onTestFinished(() => pool.close());
+  const done: string[] = [];
+  const call = async (name: string, ms: number): Promise<void> => {
+    await pool.call('wait', [ms]);
+    done.push(name);
+  };
+  // The third waits for one of the first two, which wait side by side.
+  await Promise.all([call('long', 1000), call('short', 20), call('next', 20)]);
+  expect(done).toEqual(['short', 'next', 'long']);
+});
+
 test('leaves the arguments as they are, and gives parts of arrays as parts', async () => {
   const numbers = Float32Array.of(1, 2, 3);
   const { numbers: doubled, part } = await open(1).call('double', [numbers]);
