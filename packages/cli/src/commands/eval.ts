@@ -2,7 +2,7 @@ import type { DirectionsReport, RetrievalReport, ScoringOptions } from '@freebin
 import type { Command } from 'commander';
 import { columns } from '../columns.ts';
 import type { BindingChoice } from '../binding.ts';
-import { type ComputeOptions, computeOptions, examples, forceOption, seedNumber, usage, whole } from '../options.ts';
+import { type ComputeOptions, computeOptions, examples, forceOption, seedNumber, usage } from '../options.ts';
 import type { Session } from '../session.ts';
 
 interface EvalOptions extends ComputeOptions, BindingChoice {
