@@ -1,9 +1,12 @@
+import { FreebindError } from '@freebind/core';
 import type { Precision } from '@freebind/models';
+
+const DEVICES = ['cpu', 'cuda', 'webgpu'] as const;
 
 /** Where a graph runs. */
 export interface EncoderPlacement {
   /** Default `cpu`. Nodes that a GPU's provider lacks run on the CPU. */
-  readonly device?: 'cpu' | 'cuda' | 'webgpu';
+  readonly device?: (typeof DEVICES)[number];
   /** Threads of the CPU within one run. Default: all cores. */
   readonly threads?: number;
 }
@@ -20,4 +23,13 @@ export interface EncoderOptions extends EncoderPlacement {
   readonly workers?: number;
   /** Columns of the embeddings, for graphs of another size than the published ones. Default: the published model's. */
   readonly dimension?: number;
+}
+
+/** @throws FREEBIND_ARGUMENT_INVALID for what is no device: onnxruntime would take the CPU in its place */
+export function checkDevice(device: EncoderPlacement['device'] = 'cpu'): void {
+  if (DEVICES.includes(device)) return;
+  throw new FreebindError(
+    'FREEBIND_ARGUMENT_INVALID',
+    `The device is ${JSON.stringify(device)}, expected one of ${DEVICES.join(', ')}.`,
+  );
 }

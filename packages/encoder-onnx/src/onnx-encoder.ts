@@ -2,19 +2,10 @@ import { readdir, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { checkThreads, FreebindError, isFreebindError } from '@freebind/core';
-import { ThreadPool } from '@freebind/threads';
-import { checkGraph, fixedRows, type Feed, type GraphContract, type GraphPorts, type GraphRows } from './contract.ts';
-import type { EncoderPlacement } from './encoder-placement.ts';
+import { checkGraph, fixedRows, type Feed, type GraphContract, type GraphRows } from './contract.ts';
+import { checkDevice, type EncoderPlacement } from './encoder-placement.ts';
+import { type EncoderThread, messageOf, NO_MEMORY, openGraph } from './open-graph.ts';
 import { rowsOf, windowsOf } from './row-windows.ts';
-
-/** What `encoder-worker.js` exports. */
-interface EncoderWorker {
-  load(path: string, placement: EncoderPlacement): Promise<GraphPorts>;
-  run(feeds: Readonly<Record<string, Feed>>, output: string): Promise<GraphRows>;
-}
-
-/** A thread with one onnxruntime session in it. Ending the thread is what gives a model's memory back. */
-type EncoderThread = ThreadPool<EncoderWorker>;
 
 /** A graph file and what it must be. */
 export interface OnnxEncoderOptions extends EncoderPlacement {
@@ -42,8 +33,9 @@ export class OnnxEncoder {
   #loaded: Promise<Loaded> | undefined;
   #closed = false;
 
-  /** @throws FREEBIND_ARGUMENT_INVALID for numbers of threads that are none */
+  /** @throws FREEBIND_ARGUMENT_INVALID for a device that is none, and for numbers of threads that are none */
   constructor(options: OnnxEncoderOptions) {
+    checkDevice(options.device);
     if (options.threads !== undefined) checkThreads(options.threads, availableParallelism());
     this.contract = options.contract;
     this.#options = options;
@@ -73,7 +65,7 @@ export class OnnxEncoder {
    * being copied there, and they are empty afterwards.
    *
    * @throws FREEBIND_FILE_MISSING when the graph or its external data is not there, FREEBIND_FILE_INVALID when it does not load
-   * or is not what the contract says, FREEBIND_BACKEND_FAILED when it fails to run, FREEBIND_CLOSED, FREEBIND_ABORTED
+   * or is not what the contract says, FREEBIND_DEVICE_UNAVAILABLE when it loads on the CPU alone, FREEBIND_BACKEND_FAILED when it fails to run, FREEBIND_CLOSED, FREEBIND_ABORTED
    */
   async run(
     feeds: Readonly<Record<string, Feed>>,
@@ -160,60 +152,15 @@ export class OnnxEncoder {
         'FREEBIND_FILE_MISSING',
         `There is no graph ${path}. Put it there, or check the path for a slip.`,
       );
-    const { device = 'cpu', threads } = this.#options;
-    // onnxruntime would report to its makers, and on its way there a long command line overflows a thread's stack. It reads the
-    // environment of the process, of which a thread has but a copy.
-    process.env['ORT_DISABLE_TELEMETRY'] ??= '1';
-    // Plain JavaScript, which is the same in the sources and in the build.
-    const thread: EncoderThread = new ThreadPool({
-      module: new URL('./encoder-worker.js', import.meta.url),
-      size: 1,
-      owner: 'the encoder',
-    });
+    const { thread, ports } = await openGraph(path, stats.size, this.#options);
     try {
-      const placement = { device, ...(threads !== undefined && { threads }) };
-      const ports = await thread.call('load', [path, placement]);
       checkGraph(ports, contract, path);
       return { thread, rows: fixedRows(ports) ?? (await rows?.(path)) };
     } catch (error) {
       await thread.close();
-      throw isFreebindError(error) ? error : loadError(path, stats.size, error);
+      throw error;
     }
   }
-}
-
-/** How onnxruntime says that there is not enough memory. */
-const NO_MEMORY = /bad[_ ]alloc|out of memory|Failed to allocate|Cannot allocate/i;
-
-/** onnxruntime tells apart only in words why a graph does not load. */
-function loadError(path: string, size: number, cause: unknown): FreebindError {
-  const message = messageOf(cause);
-  const external =
-    /external data|External initializer|model_path|cannot get file size|\.onnx[._-]data|\.data\b/i.test(message) ||
-    /No such file|file_size/i.test(message);
-  if (external) {
-    return new FreebindError(
-      'FREEBIND_FILE_MISSING',
-      `${path} keeps its weights in another file that is not beside it, or is cut short (${message}). Put all files of the model into one folder.`,
-      { cause },
-    );
-  }
-  if (NO_MEMORY.test(message)) {
-    return new FreebindError(
-      'FREEBIND_BACKEND_FAILED',
-      `There is not enough memory to load ${path} (${size} bytes). Close other spaces (\`drop\`), or take a smaller model.`,
-      { cause },
-    );
-  }
-  return new FreebindError(
-    'FREEBIND_FILE_INVALID',
-    `${path} (${size} bytes) could not be loaded by onnxruntime (${message}): it is damaged, cut short, or no ONNX graph. Get it again from its source.`,
-    { cause },
-  );
-}
-
-function messageOf(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? '';
 }
 
 function closed(): FreebindError {

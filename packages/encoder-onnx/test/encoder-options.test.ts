@@ -1,6 +1,6 @@
 import { parseModelManifest } from '@freebind/models';
 import { expect, test } from 'vitest';
-import { encoderModel, OnnxEncoder } from '../src/index.ts';
+import { encoderModel, type EncoderOptions, OnnxEncoder } from '../src/index.ts';
 import { TINY } from './tiny-graph.ts';
 
 const models = parseModelManifest(
@@ -29,4 +29,12 @@ test.each(['threads', 'workers'])('refuses numbers of %s that are none or absurd
 
 test('refuses them also of a graph alone', () => {
   expect(() => new OnnxEncoder({ path: async () => 'text.onnx', contract: TINY, threads: 1e9 })).toThrow('threads is');
+});
+
+test.each(['potato', 'CUDA'])('refuses the device %s before anything is loaded', (device) => {
+  // As a command line may say.
+  const options = { device } as unknown as EncoderOptions;
+  expect(() => encoderModel(models, 'base', options).encoder('text.onnx')).toThrow(
+    `The device is "${device}", expected one of cpu, cuda, webgpu.`,
+  );
 });

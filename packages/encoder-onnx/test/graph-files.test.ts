@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
-import { type Feed, OnnxEncoder } from '../src/index.ts';
+import { type EncoderPlacement, type Feed, OnnxEncoder } from '../src/index.ts';
 import { TINY, type TinyGraph, writeTinyGraph } from './tiny-graph.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'freebind-graphs-'));
@@ -11,8 +11,8 @@ afterAll(() => rmSync(dir, { recursive: true, force: true }));
 const x: Feed = { type: 'float32', dims: [1, 4], data: Float32Array.of(1, 2, 3, 4) };
 const OUT = Float32Array.of(30, 60, 90);
 
-function encoderOf(path: string): OnnxEncoder {
-  const encoder = new OnnxEncoder({ path: async () => path, contract: TINY, threads: 1 });
+function encoderOf(path: string, device: EncoderPlacement['device'] = 'cpu'): OnnxEncoder {
+  const encoder = new OnnxEncoder({ path: async () => path, contract: TINY, threads: 1, device });
   onTestFinished(() => encoder.close());
   return encoder;
 }
@@ -46,6 +46,26 @@ test('weights that were cut short are refused as such', async () => {
     message: expect.stringContaining('cut short'),
   });
 });
+
+test.each(['cuda', 'webgpu'] as const)(
+  'a %s device that is not there is told from a file that is damaged',
+  async (device) => {
+    const path = writeTinyGraph(dir, `${device}.onnx`);
+    // Where there is such a device, nothing is refused.
+    const refused = await encoderOf(path, device)
+      .load()
+      .then(
+        () => [],
+        (error: unknown) => [error],
+      );
+    const code = 'FREEBIND_DEVICE_UNAVAILABLE';
+    expect(refused).toEqual(
+      refused.map(() => expect.objectContaining({ code, message: expect.stringContaining('choose the device "cpu"') })),
+    );
+    truncateSync(path, 20);
+    await expect(encoderOf(path, device).load()).rejects.toMatchObject({ code: 'FREEBIND_FILE_INVALID' });
+  },
+);
 
 describe('refuses a graph', () => {
   test.each<[string, TinyGraph, RegExp]>([
