@@ -6,7 +6,7 @@ import { type FolderLock, lockFolder } from '@freebind/core/files';
 import type { Dispatcher } from 'undici';
 import { checksum, stopped } from './checksum.ts';
 import { copyFile } from './copy-file.ts';
-import type { Arrived } from './download.ts';
+import type { Arrived, Expected } from './download.ts';
 import { homeOf, type ModelPlaces, variantFolder } from './find-model.ts';
 import { findInHub, hubChecksum } from './hub-cache.ts';
 import type { ModelFile } from './model-manifest.ts';
@@ -99,43 +99,50 @@ async function pullFile(
   if (source.kind === 'export' && !(await isFile(target))) return { ...done, status: 'export' };
   const lock = await lockWhenFree(home, { signal, onNote });
   try {
+    const known = (await readRecord(home)).files[file.path];
+    // What came first is what is expected from then on, where the manifest does not say it.
+    const expected = file.sha256 === null && known !== undefined ? known : file;
     if (await isFile(target)) {
       const { size } = await stat(target);
-      const known = (await readRecord(home)).files[file.path];
       // Checked when it came; `verify` reads it again.
-      if (known?.size === size && (file.sha256 ?? known.sha256) === known.sha256)
+      if (known?.size === size && expected.sha256 === known.sha256)
         return { ...done, status: 'there', sha256: known.sha256 };
       const sha256 = await checksum(target, { signal, onBytes: (read) => options.onBytes?.(file.path, read, size) });
-      if ((file.sha256 ?? sha256) === sha256 && (file.size ?? size) === size) {
+      if ((expected.sha256 ?? sha256) === sha256 && (expected.size ?? size) === size) {
         await recordFile(home, file.path, { size, sha256, from: 'found there' });
-        return { ...done, status: 'there', sha256, firstUse: file.sha256 === null };
+        return { ...done, status: 'there', sha256, firstUse: expected.sha256 === null };
       }
-      onNote?.(`${target} is not what the manifest says (sha256 ${sha256}); it is fetched anew`);
+      const found = `${target} is not what ${expected === file ? 'the manifest says' : 'was recorded when it came'} (sha256 ${sha256})`;
+      if (source.kind === 'export')
+        throw new FreebindError(
+          'FREEBIND_FILE_INVALID',
+          `${found}. Put the one that was there back; for a new export, \`freebind models remove ${models.space}/${variant}\` forgets the old one.`,
+        );
+      onNote?.(`${found}; it is fetched anew`);
     }
     const hub = await usableInHub(file, env, signal);
     if (hub !== undefined) return { file: file.path, path: hub, status: 'hub' };
-    const arrived = await fetchFrom(source, target, file, dispatcher, options);
+    const arrived = await fetchFrom({ source, target, file: file.path, expected }, dispatcher, options);
     const from = source.kind === 'url' ? shownUrl(source.url) : source.kind === 'folder' ? source.path : '';
     await recordFile(home, file.path, { ...arrived, from });
-    return { ...done, status: 'fetched', sha256: arrived.sha256, firstUse: file.sha256 === null };
+    return { ...done, status: 'fetched', sha256: arrived.sha256, firstUse: expected.sha256 === null };
   } finally {
     await lock.release();
   }
 }
 
 async function fetchFrom(
-  source: Source,
-  target: string,
-  file: ModelFile,
+  what: { readonly source: Source; readonly target: string; readonly file: string; readonly expected: Expected },
   dispatcher: Dispatcher,
   options: PullOptions,
 ): Promise<Arrived> {
+  const { source, target, file, expected } = what;
   const { signal, onNote, onBytes, tries, waitMs } = options;
-  const onFileBytes = (done: number, total: number | undefined): void => onBytes?.(file.path, done, total);
-  if (source.kind === 'folder') return copyFile(source.path, target, file, { signal, onBytes: onFileBytes });
-  if (source.kind === 'export') throw new Error(`${file.path} has no source.`);
+  const onFileBytes = (done: number, total: number | undefined): void => onBytes?.(file, done, total);
+  if (source.kind === 'folder') return copyFile(source.path, target, expected, { signal, onBytes: onFileBytes });
+  if (source.kind === 'export') throw new Error(`${file} has no source.`);
   const { download } = await import('./download.ts');
-  return download(source, target, file, { dispatcher, signal, onNote, onBytes: onFileBytes, tries, waitMs });
+  return download(source, target, expected, { dispatcher, signal, onNote, onBytes: onFileBytes, tries, waitMs });
 }
 
 /** A file of the hub's cache, unless it is not what the manifest says. */

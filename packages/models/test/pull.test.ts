@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import {
+  appendFileSync,
   chmodSync,
   existsSync,
   mkdirSync,
@@ -196,6 +197,38 @@ describe('a first pull of a file whose checksum nobody knows', () => {
     expect(await verifyModel(model, { env })).toMatchObject([{ status: 'same', by: 'record' }]);
     writeFileSync(target, OTHER);
     expect(await verifyModel(model, { env })).toMatchObject([{ status: 'differs', expected: SHA, by: 'record' }]);
+  });
+
+  test('is what later pulls hold the file to: one that was damaged is fetched anew, and never recorded', async () => {
+    const server = await serve({ '/a': { bytes: BYTES } });
+    const model = modelOf({ url: `${server.url}/a`, size: null, sha256: null });
+    const { target, pulled, env } = await pull(model);
+    await pulled;
+    appendFileSync(target, 'x');
+    const again = await pull(model, { env });
+    expect(await again.pulled).toMatchObject([{ status: 'fetched', sha256: SHA, firstUse: false }]);
+    expect(again.notes).toEqual([expect.stringContaining('is not what was recorded when it came')]);
+    appendFileSync(target, 'x');
+    server.files['/a'] = { bytes: OTHER };
+    await expect((await pull(model, { env })).pulled).rejects.toMatchObject({ code: 'FREEBIND_FILE_INVALID' });
+    expect(await verifyModel(model, { env })).toMatchObject([{ status: 'differs', expected: SHA, by: 'record' }]);
+  });
+
+  test('that is an export refuses another one until the old one is forgotten', async () => {
+    const model = modelOf({ size: null, sha256: null });
+    const env = { FREEBIND_MODELS: scratch() };
+    const target = join(env.FREEBIND_MODELS, 'test/base/a.onnx');
+    mkdirSync(dirname(target), { recursive: true });
+    writeFileSync(target, BYTES);
+    expect(await pullModel(model, { env })).toMatchObject([{ status: 'there', firstUse: true }]);
+    appendFileSync(target, 'x');
+    await expect(pullModel(model, { env })).rejects.toMatchObject({
+      code: 'FREEBIND_FILE_INVALID',
+      message: expect.stringContaining('freebind models remove test/base'),
+    });
+    await removeModel(model, env);
+    writeFileSync(target, OTHER);
+    expect(await pullModel(model, { env })).toMatchObject([{ status: 'there', firstUse: true }]);
   });
 
   test("takes the hub's own checksum where it states one", async () => {
