@@ -8,7 +8,7 @@ import { type Bonds, trainBonds } from './bonds.ts';
 import { evaluateAll } from './evaluation.ts';
 import { renderReport } from './report/index.ts';
 import type { LossCurve, Modality, QuickstartResult, TrainedPart } from './result.ts';
-import { claimFolder, type RunFolder } from './run-folder.ts';
+import { claimFolder, changeOf, type RunFolder } from './run-folder.ts';
 import { type QuickstartEvent, stageRunner } from './stages.ts';
 import { FAST, FULL, type Settings } from './settings.ts';
 import { evaluationMedia, foldersOf, fuseSpace, poolItems, poolMedia, writeTables } from './spaces.ts';
@@ -55,6 +55,8 @@ export async function quickstart(options: QuickstartOptions): Promise<Quickstart
     const folder = await claimFolder(out, { formatVersion: 1, seed, fast, backend: id, precision, settings, data });
     try {
       return (await readResult(out)) ?? (await work({ ...options, seed, fast, settings }, starter, folder));
+    } catch (error) {
+      throw await changeOf(error, out, Object.values(foldersOf(out)));
     } finally {
       await folder.release();
     }

@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { FreebindError } from '@freebind/core';
+import { join, sep } from 'node:path';
+import { FreebindError, type FreebindErrorCode, isFreebindError } from '@freebind/core';
 import { LOCK_FILE, lockFolder, writeFileAtomic } from '@freebind/core/files';
 
 /** What makes two runs the same: then one goes on with what the other left. Plain data. */
@@ -51,6 +51,36 @@ export async function claimFolder(out: string, identity: Identity): Promise<RunF
     await lock.release();
     throw error;
   }
+}
+
+/** What is said of files that were changed since they were written. */
+const CHANGED: ReadonlySet<FreebindErrorCode> = new Set([
+  'FREEBIND_BOND_INVALID',
+  'FREEBIND_FILE_INVALID',
+  'FREEBIND_FILE_MISSING',
+  'FREEBIND_NUMBER_INVALID',
+  'FREEBIND_OUTPUT_EXISTS', // what was made of them is of another run then
+  'FREEBIND_ROWS_MISALIGNED',
+  'FREEBIND_SHAPE_MISMATCH',
+]);
+
+/**
+ * An error of work in `out`, as it is to be told. One of files that were changed would stop every run at the same place, so it is
+ * told with what to delete: the part of `folders` that it names, or, where it may lie anywhere, all.
+ */
+export async function changeOf(thrown: unknown, out: string, folders: readonly string[]): Promise<unknown> {
+  if (!isFreebindError(thrown) || !CHANGED.has(thrown.code)) return thrown;
+  const { code, message } = thrown;
+  const parts = await Promise.all(
+    folders.map(async (folder) => (await readdir(folder).catch(() => [])).map((name) => join(folder, name))),
+  );
+  const named = parts.flat().find((path) => message.includes(path + sep) || message.includes(`${path} `));
+  const part = code === 'FREEBIND_OUTPUT_EXISTS' ? out : (named ?? out);
+  return new FreebindError(
+    code,
+    `Something in ${out} seems to have been changed since it was written. Delete ${part} and start again, which makes it anew, or choose another folder with --out. What was found: ${message}`,
+    { cause: thrown },
+  );
 }
 
 /** True when `out` is this quickstart, false when nothing is there. */

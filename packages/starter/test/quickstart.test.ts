@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ReferenceBackend } from '@freebind/backend-reference';
 import { openTables, lockFolder } from '@freebind/core/files';
 import { recipe } from '@freebind/core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { quickstart } from '../src/quickstart.ts';
 import { type QuickstartResult, DIRECTIONS } from '../src/result.ts';
 
@@ -94,6 +94,30 @@ test('killed in the middle of stages and started again, it comes to the same res
 test('a finished run is read, not made again', async () => {
   expect(await tinyRun(unbroken, 'space u')).toBeNull();
 });
+
+test.each([
+  ['a bond that was cut short', 'bonds/bound', (out: string) => truncate(weightsIn(out), 1000)],
+  ['a table that was cut short', 'tables/test', (out: string) => truncate(join(out, 'tables/test/u.audio.npy'), 500)],
+  ['a table of numbers that are none', '.', (out: string) => spoil(join(out, 'tables/test/u.audio.npy'))],
+  ['tables that bonds were not made of', '.', (out: string) => rm(join(out, 'tables/pool/u.audio.npy'))],
+])('%s is told with what to delete, which stands in the way of every run', async (_, part, change) => {
+  const out = join(scratch, 'changed');
+  await cp(unbroken, out, { recursive: true });
+  onTestFinished(() => rm(out, { recursive: true }));
+  await rm(join(out, 'result.json'));
+  await change(out);
+  await expect(tinyRun(out)).rejects.toThrow(`Delete ${join(out, part)} and start again`);
+});
+
+function weightsIn(out: string): string {
+  return join(out, 'bonds/bound/u-d-vt/weights.safetensors');
+}
+
+/** Makes the last number of a table NaN. */
+async function spoil(path: string): Promise<void> {
+  const bytes = await readFile(path);
+  await writeFile(path, bytes.fill(0xff, bytes.length - 4));
+}
 
 test('a folder of somebody else, of another seed and one in use are refused and left as they are', async () => {
   const other = join(scratch, 'other');
