@@ -17,6 +17,7 @@ import { quickstart } from './commands/quickstart.ts';
 import { retrieve } from './commands/retrieve.ts';
 import { train } from './commands/train.ts';
 import { tune } from './commands/tune.ts';
+import { usage } from './options.ts';
 import type { Manner, Session } from './session.ts';
 
 /** The program with all its commands; commander's own messages and exits included. */
@@ -34,7 +35,10 @@ export function createProgram(session: Session): Command {
     .configureHelp({ showGlobalOptions: true })
     .showHelpAfterError('(add --help for what the command takes)')
     .exitOverride()
-    .hook('preAction', (_, command) => session.speak(command.optsWithGlobals<Manner>()));
+    .hook('preAction', (_, command) => {
+      session.speak(command.optsWithGlobals<Manner>());
+      refuseEmpty(command);
+    });
 
   // Commands inherit the program's settings when they are made, so they come last.
   for (const add of [
@@ -58,6 +62,16 @@ export function createProgram(session: Session): Command {
   ])
     add(program, session);
   return program;
+}
+
+/** Refuses empty paths, which a shell makes of variables that are not set, and which would mean the working directory. */
+function refuseEmpty(command: Command): void {
+  const option = command.options.find(
+    (one) => /<(dir|file)/.test(one.flags) && command.getOptionValue(one.attributeName()) === '',
+  );
+  const argument = command.registeredArguments[command.args.indexOf('')];
+  const empty = option?.flags ?? (argument && `<${argument.name()}>`);
+  if (empty !== undefined) usage(command, `${empty} is empty; is a variable not set?`);
 }
 
 const EXIT_STATUS = `

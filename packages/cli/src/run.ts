@@ -22,7 +22,14 @@ export async function run(argv: readonly string[]): Promise<number> {
     await createProgram(session).parseAsync(argv, { from: 'user' });
     return session.failed ? FAILED : OK;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? OK : USAGE; // commander has printed it
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return OK;
+      // Commander has printed it for people, and may not have come to --json.
+      if (argv.includes('--json')) session.speak({ json: true });
+      const message = error.code === 'commander.help' ? 'A command is missing.' : error.message.replace(/^error: /, '');
+      session.line({ error: { code: 'FREEBIND_ARGUMENT_INVALID', message } });
+      return USAGE;
+    }
     const { code, message, text } = await describeError(error, session.manner.debug ?? argv.includes('--debug'));
     session.complain(text);
     session.line({ error: { code, message } });

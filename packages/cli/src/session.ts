@@ -32,7 +32,7 @@ export class Session {
     return this.#manner;
   }
 
-  /** Called once, when the options are known and before any command runs. */
+  /** Called when the options are known and before any command runs, or when they are wrong. */
   speak(manner: Manner): void {
     this.#manner = manner;
   }

@@ -54,6 +54,21 @@ describe('wrong usage', () => {
     expect(stderr).toContain('Expected a number above 0');
   });
 
+  test.each([
+    [['evl'], /^unknown command 'evl'/],
+    [['eval', '--galery', 'x.npy'], /^unknown option '--galery'/],
+    [['eval', '--seed', '-1'], /Expected a whole number/],
+    [['eval', '--queries', 'q.npy'], /./],
+    [['inspect', ''], /^<path> is empty/],
+    [['import', 'dir', '--variant', 'x', '--out', ''], /^--out <dir> is empty/],
+    [[], /^A command is missing/],
+  ])('%j is also one JSON document with --json', async (args, words) => {
+    const outcome = await freebind([...args, '--json']);
+    expect(outcome.status).toBe(2);
+    const code = 'FREEBIND_ARGUMENT_INVALID';
+    expect(documentOf(outcome)).toEqual({ error: { code, message: expect.stringMatching(words) } });
+  });
+
   test('options that exclude each other are refused', async () => {
     expect((await freebind(['eval', '--queries', 'q.npy'])).status).toBe(2);
     expect((await freebind(['eval', '--tables', 'dir', '--queries', 'q.npy'])).status).toBe(2);

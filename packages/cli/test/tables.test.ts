@@ -77,6 +77,12 @@ describe('aggregate', () => {
     expect(existsSync(out)).toBe(false);
   });
 
+  test('says that a file stands where a folder was to be', async () => {
+    const file = join(scratch(), 'file.npy');
+    writeFileSync(file, '');
+    expect((await freebind(args(join(file, 'z.npy')))).stderr).toContain('a part of the path is a file, not a folder');
+  });
+
   test('gives unit rows unless told otherwise', async () => {
     const out = join(scratch(), 'z.npy');
     await freebind(args(out));

@@ -4,6 +4,8 @@ import type { Recipe, Step } from './recipe.ts';
 /** What an id may be made of without quotes. `†` is FreeBind's own mark of a fine-tuned space. */
 const PLAIN_ID = /[\p{L}\p{N}._\-†@/:]+/uy;
 const NUMBER = /[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?/iy;
+/** Characters of a wrong recipe that are shown on either side of the place. */
+const AROUND = 100;
 const SPACES = /\s*/y;
 const LETTER = { combination: 'c', displacement: 'd' } as const;
 
@@ -21,14 +23,14 @@ export function parseRecipe(text: string): Recipe {
   let at = 0;
 
   const fail = (expected: string): never => {
-    const shown = text.replace(/[\r\n\t]/g, ' ');
     // Columns count characters as people see them, not UTF-16 units.
     const column = Array.from(text.slice(0, at)).length + 1;
+    const { shown, caret } = around(text.replace(/[\r\n\t]/g, ' '), column);
     const rest = Array.from(text.slice(at));
     const found = rest[0] === undefined ? 'the text ends' : `"${rest[0]}" was found`;
     throw new FreebindError(
       'FREEBIND_RECIPE_INVALID',
-      `The recipe is wrong at column ${column}: ${found}, expected ${expected}.\n\n    ${shown}\n    ${' '.repeat(column - 1)}^\n\n` +
+      `The recipe is wrong at column ${column}: ${found}, expected ${expected}.\n\n    ${shown}\n    ${' '.repeat(caret)}^\n\n` +
         'A recipe reads: base + d(expert) + c(expert, expert){audio=0.5, text=0.1}.',
     );
   };
@@ -96,6 +98,14 @@ export function parseRecipe(text: string): Recipe {
   if (at < text.length)
     fail(steps.at(-1)?.factors === undefined && steps.length > 0 ? '"+", "{" or the end' : '"+" or the end');
   return { base, steps };
+}
+
+/** What stands around a column, and how far into it: a terminal's line of a text of any length. */
+function around(text: string, column: number): { readonly shown: string; readonly caret: number } {
+  const characters = Array.from(text);
+  const [from, to] = [Math.max(0, column - 1 - AROUND), column - 1 + AROUND];
+  const [before, after] = [from > 0 ? '…' : '', to < characters.length ? '…' : ''];
+  return { shown: `${before}${characters.slice(from, to).join('')}${after}`, caret: before.length + column - 1 - from };
 }
 
 /** An id as it stands in recipe text: in quotes where it needs them. */

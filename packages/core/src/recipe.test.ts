@@ -107,6 +107,11 @@ describe('recipe text', () => {
     expect(message).toContain(`\n    ${text}\n    ${' '.repeat(column - 1)}^\n`);
   });
 
+  test('of a long text only what is around the column is shown', () => {
+    const { message } = refused(`a + c(${'b'.repeat(20_000)}! + c(${'d'.repeat(20_000)})`);
+    expect(message).toContain(`\n    …${'b'.repeat(100)}! + c(${'d'.repeat(94)}…\n    ${' '.repeat(101)}^\n`);
+  });
+
   const id = fc.stringMatching(/^[^"\r\n]{1,12}$/u).filter((text) => text.trim() !== '');
   const factors = fc.dictionary(id, fc.double({ min: 0, max: 1, noNaN: true }), { noNullPrototype: true });
   const step = fc

@@ -27,12 +27,13 @@ function explain(issue: z.core.$ZodIssue, schema: z.ZodType, given: unknown, all
     const known = keysAt(schema, path);
     return issue.keys.map((key) => {
       const guess = nearest(key, known);
-      const fix = guess === undefined ? 'remove it' : `did you mean "${guess}"?`;
+      const fix = guess === undefined ? 'remove it.' : `did you mean "${guess}"?`;
       return `${[...path, key].join('.')}: no such key; ${fix} Keys here: ${known.join(', ')}.`;
     });
   }
   const value = path.reduce<unknown>((at, key) => (isRecord(at) ? at[key] : undefined), given);
-  const shown = value === undefined ? 'missing' : (JSON.stringify(value)?.slice(0, 80) ?? typeof value);
+  const absent = path.length === 0 ? 'empty' : 'missing';
+  const shown = value === undefined ? absent : (JSON.stringify(value)?.slice(0, 80) ?? typeof value);
   return [`${path.join('.') || all} is ${shown}: ${issue.message}.`];
 }
 

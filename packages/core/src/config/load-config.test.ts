@@ -58,7 +58,7 @@ describe('a config that is wrong', () => {
       { backnd: 'onnx' },
       /backnd: no such key; did you mean "backend"\? Keys here: backend, plugins/,
     ],
-    ['an unknown key', { colour: 'red' }, /colour: no such key; remove it/],
+    ['an unknown key', { colour: 'red' }, /colour: no such key; remove it\. Keys here/],
     ['a backend that is no name', { backend: 7 }, /backend is 7: give the name of a package/],
     ['plugins that are no list', { plugins: 'clap' }, /plugins is "clap": give a list of plugins/],
     [
@@ -69,7 +69,9 @@ describe('a config that is wrong', () => {
     ['a folder that is no path', { bonds: '' }, /bonds is "": give a folder, such as "bonds"/],
     ['a negative seed', { seed: -1 }, /seed is -1: give a whole number from 0 to 4294967295/],
     ['a seed that is no number', { seed: '7' }, /seed is "7": give a whole number/],
-    ['a list in place of an object', [], /the whole file is \[\]/],
+    ['a list in place of an object', [], /the whole file is \[\]: give an object/],
+    ['null in place of an object', 'null', /the whole file is null: give an object/],
+    ['a file of nothing', '', /the whole file is empty: give an object/],
     ['lists that would exhaust the stack', '['.repeat(1e5) + ']'.repeat(1e5), /cannot be loaded: .* 100 deep/],
     ['JSON that does not parse', '{ "seed": ', /cannot be loaded: .*JSON/],
   ])('%s: the error names the key and the fix', async (_, content, message) => {
@@ -90,7 +92,7 @@ describe('a config that is wrong', () => {
 
   test.each([
     ['throws', 'throw new Error("no moon")', /no moon/],
-    ['exports nothing', 'export const seed = 1;', /the whole file is missing|seed/],
+    ['exports nothing', 'export const seed = 1;', /the whole file is empty|seed/],
   ])('a module that %s is refused with its reason', async (_, code, message) => {
     const path = join(await makeFolder({ 'freebind.config.mjs': code }), 'freebind.config.mjs');
     await expect(loadConfig({ path })).rejects.toMatchObject({

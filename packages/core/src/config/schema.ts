@@ -16,17 +16,20 @@ const plugin = z.custom<PluginChoice>(isPluginChoice, {
 });
 
 /** The keys of a config and what they take. Unknown keys are errors: a setting that is not used is worse than one that is not there. */
-export const configSchema = z.strictObject({
-  backend: plugin.optional(),
-  plugins: z.array(plugin, { error: 'give a list of plugins' }).optional(),
-  tables: folder('tables'),
-  bonds: folder('bonds'),
-  spaces: folder('spaces'),
-  store: folder('.freebind'),
-  seed: between(0, 2 ** 32 - 1).optional(),
-  train: trainSection.optional(),
-  fuse: z.record(z.string().min(1), fuseSection, { error: 'give the spaces to fuse by their names' }).optional(),
-});
+export const configSchema = z.strictObject(
+  {
+    backend: plugin.optional(),
+    plugins: z.array(plugin, { error: 'give a list of plugins' }).optional(),
+    tables: folder('tables'),
+    bonds: folder('bonds'),
+    spaces: folder('spaces'),
+    store: folder('.freebind'),
+    seed: between(0, 2 ** 32 - 1).optional(),
+    train: trainSection.optional(),
+    fuse: z.record(z.string().min(1), fuseSection, { error: 'give the spaces to fuse by their names' }).optional(),
+  },
+  { error: 'give an object, such as { "backend": "onnx" }' },
+);
 
 /** Checks what a config file gave. @throws FREEBIND_CONFIG_INVALID naming every wrong key, what it was and the fix */
 export function checkConfig(given: unknown, file: string): Config {

@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -161,6 +161,7 @@ describe('a bond folder', () => {
     await writeBond(a, { ...bond, manifest: { ...bond.manifest, id: 'other' } }, {});
     await mkdir(join(dir, 'c', 'deeper'), { recursive: true });
     await writeFile(join(dir, 'README.md'), '');
+    await symlink('loop', join(dir, 'loop'));
     await rm(join(b, WEIGHTS_FILE));
     const found = await findBonds(dir);
     expect(found.map(({ path, manifest }) => [path, manifest.id])).toEqual([

@@ -101,7 +101,7 @@ async function isThere(path: string): Promise<boolean> {
     return (await stat(path)).isFile();
   } catch (error) {
     const code = errnoOf(error);
-    if (code === 'ENOENT' || code === 'ENOTDIR') return false;
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') return false; // a link that leads to itself leads nowhere
     throw readError(path, error);
   }
 }

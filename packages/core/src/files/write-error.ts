@@ -13,6 +13,7 @@ const REASONS: Readonly<Record<string, readonly [what: string, mend: string]>> =
   EPERM: ['this process may not write there', 'Give it permission or write elsewhere'],
   ENAMETOOLONG: ['the name is longer than the file system allows', 'Give it a shorter name'],
   ENOTDIR: ['a part of the path is a file, not a folder', 'Choose another path'],
+  EEXIST: ['a part of the path is a file, not a folder', 'Choose another path'], // as making a folder says it
   EISDIR: ['a folder has that name', 'Choose another path'],
   EMFILE: ['this process has too many files open', 'Close some or raise the limit (`ulimit -n`)'],
 };

@@ -142,6 +142,7 @@ describe('tuning', () => {
     ['no validation set', { validation: undefined }, 'Tuning needs a validation set'],
     ['a validation set of no items', { validation: { tables: itemTables(0) } }, 'has no items'],
     ['a goal of an unknown modality', { goal: 'audio->smell' }, '"audio->smell", which is not a direction'],
+    ['a preset that there is', { preset: 'versatile' }, 'would mean two things'],
     ['a preset that could not be named', { preset: 'a, b' }, 'use no spaces, commas'],
     ['one factor a side', { steps: 1 }, 'from 2 to 101'],
     ['recall at half', { k: 0.5 }, 'at k = 0.5'],

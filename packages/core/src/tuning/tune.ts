@@ -2,6 +2,7 @@ import type { Backend } from '../backend.ts';
 import type { Composition } from '../composition.ts';
 import { FreebindError, isFreebindError } from '../errors.ts';
 import type { Direction } from '../evaluation/directions.ts';
+import { PRESETS } from '../published.ts';
 import { formatRecipe } from '../recipe-text.ts';
 import { recipe as readRecipe, type Recipe } from '../recipe.ts';
 import { coarseRecipes } from './candidates.ts';
@@ -170,6 +171,8 @@ function checkSettings(
   // What `--factors NAME` could not name would be of no use.
   if (!/^[^\s,=]+$/u.test(preset))
     refuse(`The preset "${preset}" could not be chosen by that name; use no spaces, commas or equals signs.`);
+  if (Object.hasOwn(PRESETS, preset))
+    refuse(`"${preset}" is a preset that FreeBind published, and would mean two things; choose another name.`);
 }
 
 function refuse(message: string): never {
