@@ -51,6 +51,18 @@ const eventsOf = ({ stdout }: Outcome): readonly Readonly<Record<string, unknown
     .map((line) => JSON.parse(line) as Record<string, unknown>); // printed with --json
 
 describe('embed', () => {
+  test('stops at a damaged vocabulary, as at a damaged graph, and skips no text for it', async () => {
+    const damaged = scratch();
+    cpSync(join(models, 'imagebind/huge'), damaged, { recursive: true });
+    writeFileSync(join(damaged, 'bpe_simple_vocab_16e6.txt.gz'), 'x');
+    const lines = join(damaged, 'lines.txt');
+    writeFileSync(lines, 'a dog\nrain\n');
+    const args = ['imagebind', 'text', '--lines', lines, '--models', damaged, '--out', join(damaged, 'tables')];
+    const { status, stderr } = await embed(args);
+    expect([status, stderr]).toEqual([1, expect.stringMatching(/^error FREEBIND_FILE_INVALID: .*bpe_simple_vocab/m)]);
+    expect(stderr).not.toContain('skipped');
+  });
+
   test('takes a command line of any length', async () => {
     // A path is at most 4 KiB; those of 700 pictures are no shorter together than these.
     const far = Array.from({ length: 12 }, () => `${'./'.repeat(2000)}pictures/000.png`);

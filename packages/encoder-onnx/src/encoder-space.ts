@@ -27,6 +27,8 @@ export interface ModalityEncoder<Input> {
   readonly prepare: (input: Input, signal: AbortSignal | undefined) => Feeds | Promise<Feeds>;
   /** Files besides the graph that decide what is prepared, such as a vocabulary, for `fingerprint`. */
   readonly files?: () => Promise<readonly string[]>;
+  /** Opens what `prepare` reads of them, before any input is prepared: that they are damaged is no input's fault. */
+  readonly open?: () => Promise<unknown>;
   /** Options that decide it, for `fingerprint`. */
   readonly options?: Readonly<Record<string, string | number>>;
 }
@@ -85,7 +87,7 @@ export class EncoderSpace implements Space {
   /**
    * Embeds what can be embedded: one answer an input, in order; a bad input does not stop the others.
    *
-   * @throws FREEBIND_CAPABILITY_MISSING FREEBIND_CLOSED FREEBIND_ABORTED, and what its graph throws
+   * @throws FREEBIND_CAPABILITY_MISSING FREEBIND_CLOSED FREEBIND_ABORTED, and what its graph and its files throw
    */
   async embedEach<M extends Modality>(
     modality: M,
@@ -119,8 +121,9 @@ export class EncoderSpace implements Space {
     inputs: Iterable<ModalityInputs[M]> | AsyncIterable<ModalityInputs[M]>,
     { signal }: { readonly signal?: AbortSignal } = {},
   ): AsyncGenerator<EachEmbedding, void, undefined> {
-    const { encoder, prepare } = this.#encoderOf(modality);
+    const { encoder, prepare, open } = this.#encoderOf(modality);
     this.#check(signal);
+    await open?.();
     const { batch = BATCH, workers = availableParallelism() } = this.#options;
     const batches = inBatches(inputs, batch);
     const prepared = async (): Promise<readonly Prepared[] | undefined> => {

@@ -84,6 +84,16 @@ test('closing while a graph runs refuses the run, and the process lives on', asy
   }
 });
 
+test('a file of the model that is damaged stops a run, and is no fault of its inputs', async () => {
+  const damaged = new FreebindError('FREEBIND_FILE_INVALID', 'The vocabulary is damaged.');
+  const tiny = new EncoderSpace(
+    { id: 'tiny', dimension: 3, modalities: ['text'], source: { paper: 'x', checkpoint: 'x', license: 'x' } },
+    { text: { encoder: encoder(graph), open: () => Promise.reject(damaged), prepare: () => ({}) } },
+  );
+  onTestFinished(() => tiny.close());
+  await expect(tiny.embedEach('text', ['a', 'b'])).rejects.toBe(damaged);
+});
+
 describe('an input that cannot be embedded', () => {
   const inputs = ['a', 'refused', 'bb', 'crash', 'NaN', 'nothing', 'ccc'];
   const codes = [

@@ -51,6 +51,7 @@ export function clapSpace(
       text: {
         encoder: encoder(files.text),
         files: async () => [await find('vocab.json'), await find('merges.txt')],
+        open: tokenizer,
         prepare: async (text) => {
           checkText(text, CONTEXT - 2);
           const { ids, mask } = (await tokenizer()).encode(text);

@@ -47,6 +47,7 @@ export function imagebindSpace(
       text: {
         encoder: encoder('imagebind_text.onnx'),
         files: async () => [await find('bpe_simple_vocab_16e6.txt.gz')],
+        open: tokenizer,
         prepare: async (text) => {
           checkText(text, CONTEXT - 2);
           const data = (await tokenizer()).encode(text);

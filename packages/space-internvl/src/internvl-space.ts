@@ -38,6 +38,7 @@ export function internvlSpace(
       text: {
         encoder: encoder('internvl_c_text.onnx'),
         files: async () => [await find('tokenizer.model')],
+        open: tokenizer,
         prepare: async (text) => {
           checkText(text, MOST);
           const data = (await tokenizer()).encode(text);

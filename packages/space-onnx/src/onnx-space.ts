@@ -100,6 +100,7 @@ function textEncoder(
   return {
     encoder: encoder(graph),
     files: async () => [await find(file)],
+    open: tokenizer,
     options: { length, pad, prefix },
     prepare: async (text) => {
       checkText(text, length);
