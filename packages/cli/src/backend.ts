@@ -66,6 +66,16 @@ export function withConfigured<Result>(
   });
 }
 
+/** Refuses, without starting anything, a backend and plugins that are not here. @throws FREEBIND_PLUGIN_MISSING and what loading them refuses */
+export async function checkPlugins(config: LoadedConfig, options: ComputeOptions): Promise<void> {
+  await open(
+    config,
+    options,
+    () => undefined,
+    async () => undefined,
+  );
+}
+
 async function open<Result>(
   config: LoadedConfig | undefined,
   options: ComputeOptions,

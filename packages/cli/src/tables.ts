@@ -64,8 +64,15 @@ export async function readRowNumbers(choice: string): Promise<Int32Array> {
   const [, path = choice, key] = /^(.+\.json):([^:]+)$/.exec(choice) ?? [];
   const content = await readJson(path);
   const list = key === undefined ? content : entry(content, key);
-  if (Array.isArray(list) && list.length > 0 && list.every((row) => Number.isInteger(row) && row >= 0))
-    return Int32Array.from(list);
+  if (Array.isArray(list) && list.length > 0 && list.every((row) => Number.isInteger(row) && row >= 0)) {
+    const seen = new Set<unknown>();
+    const repeated: unknown = list.find((row) => seen.size === seen.add(row).size);
+    if (repeated === undefined) return Int32Array.from(list);
+    throw new FreebindError(
+      'FREEBIND_FILE_INVALID',
+      `${choice} names row ${String(repeated)} twice. Name each row once.`,
+    );
+  }
   const keys = typeof content === 'object' && content !== null && !Array.isArray(content) ? Object.keys(content) : [];
   throw new FreebindError(
     'FREEBIND_FILE_INVALID',

@@ -161,7 +161,7 @@ describe('eval', () => {
   test('evaluates every two modalities of a space, on chosen rows', async () => {
     const dir = scratch();
     const splits = join(dir, 'splits.json');
-    writeFileSync(splits, JSON.stringify({ test: [3, 1, 4, 15, 9, 2, 6, 5] }));
+    writeFileSync(splits, JSON.stringify({ test: [3, 1, 4, 15, 9, 2, 6, 5], again: [3, 1, 4, 1, 5] }));
     const args = ['eval', '--tables', numpy('paired'), '--space', 'unified', '--json'];
     const report = documentOf(await freebind([...args, '--rows', `${splits}:test`]));
     expect(report).toMatchObject({
@@ -173,7 +173,8 @@ describe('eval', () => {
     });
     const unknown = await freebind([...args, '--rows', `${splits}:tset`]);
     expect(documentOf(unknown)).toMatchObject({ error: { code: 'FREEBIND_FILE_INVALID' } });
-    expect(unknown.stderr).toContain('its keys are test');
+    expect(unknown.stderr).toContain('its keys are test, again');
+    expect((await freebind([...args, '--rows', `${splits}:again`])).stderr).toContain('names row 1 twice');
   });
 
   test('refuses a folder whose ids are not one a row', async () => {

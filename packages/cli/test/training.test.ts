@@ -150,6 +150,12 @@ describe('train', () => {
     expect(filesOf(join(out, BOND))).not.toEqual(first);
   });
 
+  test('--dry-run refuses a backend that is not there, as the run would', async () => {
+    const { config } = configOf(TRAIN);
+    const { status, stderr } = await freebind(['train', config, '--dry-run', '--backend', 'nosuch']);
+    expect([status, stderr]).toEqual([1, expect.stringContaining('FREEBIND_PLUGIN_MISSING')]);
+  });
+
   test('--dry-run says what would be trained and writes nothing', async () => {
     const { dir, config } = configOf(TRAIN);
     const plan = documentOf(await freebind(['train', config, '--dry-run', '--json']));

@@ -13,7 +13,7 @@ export type FreebindErrorCode =
   | 'FREEBIND_DOWNLOAD_FAILED' // a server did not give a file; what arrived of it is kept and continued
   | 'FREEBIND_FACTOR_INVALID' // a factor outside [0, 1], or for a modality the step does not mix
   | 'FREEBIND_FILE_INVALID' // a file's bytes are not what its format promises
-  | 'FREEBIND_FILE_MISSING' // a file or folder that is needed is not there
+  | 'FREEBIND_FILE_MISSING' // a file or folder that is needed is not there, or may not be read
   | 'FREEBIND_FILE_UNSAFE' // a file asks for code to be run; nothing was run
   | 'FREEBIND_LICENCE_NOT_ACCEPTED' // a model's licence forbids commercial use and nobody has accepted it
   | 'FREEBIND_NUMBER_INVALID' // NaN, Inf or a zero row where unit rows are needed

@@ -1,6 +1,7 @@
 import type { DirectionsReport, RetrievalReport, ScoringOptions } from '@freebind/core';
 import type { Command } from 'commander';
 import { columns } from '../columns.ts';
+import { counted } from '../counted.ts';
 import type { BindingChoice } from '../binding.ts';
 import { type ComputeOptions, computeOptions, examples, forceOption, seedNumber, usage } from '../options.ts';
 import type { Session } from '../session.ts';
@@ -241,7 +242,7 @@ function formatDirections({ directions, mean }: SpaceReport): string {
     `${medianRank.value} [${medianRank.low.toFixed(0)}, ${medianRank.high.toFixed(0)}]`,
   ]);
   return `${columns([
-    [`${first?.items ?? 0} items`, ...mean.map(({ k }) => `R@${k}`), 'median rank'],
+    [counted(first?.items ?? 0, 'item'), ...mean.map(({ k }) => `R@${k}`), 'median rank'],
     ...lines,
     ['mean', ...mean.map(range), ''],
     ['by chance', ...mean.map(({ chance }) => percent(chance)), String(first?.medianRank.chance ?? '')],

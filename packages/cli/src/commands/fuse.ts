@@ -36,7 +36,7 @@ export function fuse(program: Command, session: Session): void {
 async function fuseConfig(path: string | undefined, options: FuseOptions, session: Session): Promise<void> {
   const { embedTable, fuse } = await import('@freebind/core/training');
   const { loadConfig } = await import('@freebind/core/config');
-  const { withConfigured } = await import('../backend.ts');
+  const { checkPlugins, withConfigured } = await import('../backend.ts');
   const { describe } = await import('../describe.ts');
   const { follow, resumeLine } = await import('../follow.ts');
   const { openFuseJob, spacesToFuse } = await import('../jobs.ts');
@@ -48,6 +48,7 @@ async function fuseConfig(path: string | undefined, options: FuseOptions, sessio
   try {
     for (const name of names) jobs.push(await openFuseJob(config, name, options));
     if (options.dryRun === true) {
+      await checkPlugins(config, options);
       const spaces = jobs.map(({ options: { name, out, modalities, rows, training } }) => ({
         name,
         out,

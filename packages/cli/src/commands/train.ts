@@ -2,6 +2,7 @@ import type { PlannedBond } from '@freebind/core/training';
 import { type Command, Option } from 'commander';
 import { join } from 'node:path';
 import { columns } from '../columns.ts';
+import { counted } from '../counted.ts';
 import { type ComputeOptions, computeOptions, examples, forceOption, seedNumber, shard, usage } from '../options.ts';
 import type { Session } from '../session.ts';
 
@@ -64,13 +65,14 @@ async function trainConfig(path: string | undefined, options: TrainOptions, sess
   const { spaceIdOf } = await import('@freebind/core');
   const { planTraining, trainRecipe, trainRecipeShard } = await import('@freebind/core/training');
   const { loadConfig } = await import('@freebind/core/config');
-  const { withConfigured } = await import('../backend.ts');
+  const { checkPlugins, withConfigured } = await import('../backend.ts');
   const { follow, resumeLine } = await import('../follow.ts');
   const { openTrainJob } = await import('../jobs.ts');
   const config = await loadConfig(path === undefined ? {} : { path });
   const job = await openTrainJob(config, options);
   try {
     if (options.dryRun === true) {
+      await checkPlugins(config, options);
       const { bonds } = planTraining(job.options);
       session.result({ type: 'plan', space: spaceIdOf(job.options.recipe), bonds }, formatPlan(bonds));
       return;
@@ -102,7 +104,9 @@ async function trainConfig(path: string | undefined, options: TrainOptions, sess
           space,
           bonds: bonds.map(({ path, manifest, reused }) => ({ id: manifest.id, path, reused })),
         },
-        bonds.map(({ path, manifest }) => `${path}: bond "${manifest.id}", ${manifest.heads.length} heads`).join('\n'),
+        bonds
+          .map(({ path, manifest }) => `${path}: bond "${manifest.id}", ${counted(manifest.heads.length, 'head')}`)
+          .join('\n'),
       );
     });
   } finally {

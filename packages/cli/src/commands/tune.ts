@@ -3,6 +3,7 @@ import type { Tables, TunedPoint, TuneResult } from '@freebind/core';
 import type { TableFolder } from '@freebind/core/files';
 import type { Command } from 'commander';
 import { columns } from '../columns.ts';
+import { counted } from '../counted.ts';
 import { type ComputeOptions, computeOptions, examples, forceOption, whole } from '../options.ts';
 import type { Session } from '../session.ts';
 
@@ -136,12 +137,12 @@ function formatResult(result: TuneResult, out: string | undefined): string {
   return [
     `Bonds, by the goal at the best factors of a coarse grid:\n${columns(bonds)}`,
     columns([
-      [`R@${k} of ${items} items`, ...keys, ...directions, 'goal'],
+      [`R@${k} of ${counted(items, 'item')}`, ...keys, ...directions, 'goal'],
       ['base, no bonds', ...keys.map(() => ''), ...directions.map((direction) => percent(base[direction])), ''],
       line('before tuning', untuned),
       line(preset, best),
     ]),
-    `Pareto front, ${front.length === pareto.length ? `${pareto.length} points` : `the first ${SHOWN} of ${pareto.length} points`}:\n${columns(
+    `Pareto front, ${front.length === pareto.length ? counted(pareto.length, 'point') : `the first ${SHOWN} of ${pareto.length} points`}:\n${columns(
       [['', ...keys, ...directions, 'goal'], ...front.map((point) => line('', point))],
     )}`,
     'Recall in percent, on the items that factors were chosen on: expect less on others.',

@@ -64,6 +64,8 @@ describe('names the key, what it was and the fix', () => {
     [{ train: { recipe: 'u', batch: 1 } }, 'train.batch is 1: give a whole number of at least 2'],
     [{ train: { recipe: 'u', hidden: 1e9 } }, 'train.hidden is 1000000000: give a whole number from 1 to 65536'],
     [{ train: { recipe: 'u', rows: { audio: 3 } } }, 'train.rows is {"audio":3}: give a list of row numbers'],
+    [{ train: { recipe: 'u', rows: [0, 0] } }, 'train.rows is [0,0]: name each row once'],
+    [{ fuse: { vt: { modalities, rows: [1, 2, 1] } } }, 'fuse.vt.rows is [1,2,1]: name each row once'],
     [{ train: { recipe: 'u', heads: 3 } }, 'train.heads is 3: give "all" or a list'],
     [{ fuse: { vt: { modalities, epoch: 3 } } }, 'fuse.vt.epoch: no such key; did you mean "epochs"?'],
     [{ fuse: { vt: { modalities, adapter: { dropout: 1 } } } }, 'fuse.vt.adapter.dropout is 1: give a number from 0'],

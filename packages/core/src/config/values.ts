@@ -48,7 +48,10 @@ export function either<const Options extends readonly z.ZodType[]>(
 export const rows = either(
   'give a list of row numbers or "FILE.json:KEY"',
   z.string().min(1),
-  z.array(z.int().min(0)).min(1),
+  z
+    .array(z.int().min(0))
+    .min(1)
+    .refine((numbers) => new Set(numbers).size === numbers.length, { error: 'name each row once' }),
 );
 
 /** At least one word. */
