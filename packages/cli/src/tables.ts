@@ -65,13 +65,11 @@ export async function readRowNumbers(choice: string): Promise<Int32Array> {
   const content = await readJson(path);
   const list = key === undefined ? content : entry(content, key);
   if (Array.isArray(list) && list.length > 0 && list.every((row) => Number.isInteger(row) && row >= 0)) {
-    const seen = new Set<unknown>();
-    const repeated: unknown = list.find((row) => seen.size === seen.add(row).size);
-    if (repeated === undefined) return Int32Array.from(list);
-    throw new FreebindError(
-      'FREEBIND_FILE_INVALID',
-      `${choice} names row ${String(repeated)} twice. Name each row once.`,
-    );
+    const rows = Int32Array.from(list);
+    const seen = new Set<number>();
+    const repeated = rows.find((row) => seen.size === seen.add(row).size);
+    if (repeated === undefined) return rows;
+    throw new FreebindError('FREEBIND_FILE_INVALID', `${choice} names row ${repeated} twice. Name each row once.`);
   }
   const keys = typeof content === 'object' && content !== null && !Array.isArray(content) ? Object.keys(content) : [];
   throw new FreebindError(
