@@ -4,10 +4,9 @@ import { type FileHandle, mkdir, open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { FreebindError, isFreebindError } from '@freebind/core';
-import type { Dispatcher } from 'undici';
 import { stopped } from './checksum.ts';
 import { checkRoom, discardPart, partOf, resumablePart, sizeOf, unwritable, writePartNote } from './part-file.ts';
-import { type Answer, ask, failure, Interruption, type Remote } from './remote.ts';
+import { type Answer, ask, type Connecting, failure, Interruption, type Remote } from './remote.ts';
 import { shownUrl } from './sources.ts';
 
 /** What is known beforehand of a file that is fetched. */
@@ -22,9 +21,7 @@ export interface Arrived {
   readonly sha256: string;
 }
 
-export interface DownloadOptions {
-  readonly dispatcher: Dispatcher;
-  readonly signal?: AbortSignal | undefined;
+export interface DownloadOptions extends Connecting {
   /** Tries in a row that bring nothing before it gives up. Default 5. */
   readonly tries?: number | undefined;
   /** Wait before the second try, doubled before each further one. Default 1000. */
@@ -77,7 +74,7 @@ async function attempt(remote: Remote, target: string, expected: Expected, optio
   const length = Number(answer.headers['content-length'] ?? Number.NaN);
   const total = Number.isNaN(length) ? undefined : start + length;
   if (expected.size !== null && total !== undefined && total !== expected.size) {
-    await answer.body.dump();
+    answer.body.destroy();
     await discardPart(target);
     throw new FreebindError(
       'FREEBIND_FILE_INVALID',
@@ -111,7 +108,7 @@ async function startOf(answer: Answer, remote: Remote, target: string, asked: nu
     const start = Number(/^bytes (\d+)-/.exec(headers['content-range'] ?? '')?.[1] ?? Number.NaN);
     if (start === asked) return start;
   }
-  await body.dump();
+  body.destroy();
   const where = shownUrl(remote.url);
   if (status === 206 || status === 416) {
     await discardPart(target);
@@ -178,7 +175,7 @@ async function keep(
     if (to === undefined) throw new Error('The part is open.');
     onBytes?.(done, total);
     try {
-      for await (const chunk of body) {
+      for await (const chunk of body as AsyncIterable<Buffer>) {
         if (signal?.aborted === true) throw stopped(signal);
         await write(() => writeAll(to, chunk, done));
         hash.update(chunk);

@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { FreebindError, isFreebindError } from '@freebind/core';
 import { type FolderLock, lockFolder } from '@freebind/core/files';
-import type { Dispatcher } from 'undici';
 import { checksum, stopped } from './checksum.ts';
 import { copyFile } from './copy-file.ts';
 import type { Arrived, Expected } from './download.ts';
@@ -50,18 +49,13 @@ export interface PullOptions {
 export async function pullModel(model: Model, options: PullOptions = {}): Promise<Pulled[]> {
   const { env = process.env } = options;
   await checkLicence(model, options);
-  // Spaces import this package to find their files; the HTTP client is for those who fetch.
-  const { openConnections } = await import('./remote.ts');
-  const dispatcher = openConnections(env);
   try {
     const pulled: Pulled[] = [];
-    for (const file of model.files) pulled.push(await pullFile(model, file, dispatcher, options));
+    for (const file of model.files) pulled.push(await pullFile(model, file, options));
     return pulled;
   } catch (error) {
     if (!isFreebindError(error, 'FREEBIND_DOWNLOAD_FAILED')) throw error;
     throw new FreebindError(error.code, `${error.message} ${byHand(model, env)}`, { cause: error });
-  } finally {
-    await dispatcher.destroy();
   }
 }
 
@@ -85,12 +79,7 @@ async function checkLicence(model: Model, { acceptLicence, env, signal }: PullOp
   }
 }
 
-async function pullFile(
-  { models, variant }: Model,
-  file: ModelFile,
-  dispatcher: Dispatcher,
-  options: PullOptions,
-): Promise<Pulled> {
+async function pullFile({ models, variant }: Model, file: ModelFile, options: PullOptions): Promise<Pulled> {
   const { env = process.env, signal, onNote } = options;
   const home = homeOf(models, variant, file, env);
   const target = join(home, file.path);
@@ -122,7 +111,7 @@ async function pullFile(
     }
     const hub = await usableInHub(file, env, signal);
     if (hub !== undefined) return { file: file.path, path: hub, status: 'hub' };
-    const arrived = await fetchFrom({ source, target, file: file.path, expected }, dispatcher, options);
+    const arrived = await fetchFrom({ source, target, file: file.path, expected }, options);
     const from = source.kind === 'url' ? shownUrl(source.url) : source.kind === 'folder' ? source.path : '';
     await recordFile(home, file.path, { ...arrived, from });
     return { ...done, status: 'fetched', sha256: arrived.sha256, firstUse: expected.sha256 === null };
@@ -133,16 +122,16 @@ async function pullFile(
 
 async function fetchFrom(
   what: { readonly source: Source; readonly target: string; readonly file: string; readonly expected: Expected },
-  dispatcher: Dispatcher,
   options: PullOptions,
 ): Promise<Arrived> {
   const { source, target, file, expected } = what;
-  const { signal, onNote, onBytes, tries, waitMs } = options;
+  const { env = process.env, signal, onNote, onBytes, tries, waitMs } = options;
   const onFileBytes = (done: number, total: number | undefined): void => onBytes?.(file, done, total);
   if (source.kind === 'folder') return copyFile(source.path, target, expected, { signal, onBytes: onFileBytes });
   if (source.kind === 'export') throw new Error(`${file} has no source.`);
+  // Spaces import this package to find their files; an HTTP client is for those who fetch.
   const { download } = await import('./download.ts');
-  return download(source, target, expected, { dispatcher, signal, onNote, onBytes: onFileBytes, tries, waitMs });
+  return download(source, target, expected, { env, signal, onNote, onBytes: onFileBytes, tries, waitMs });
 }
 
 /** A file of the hub's cache, unless it is not what the manifest says. */

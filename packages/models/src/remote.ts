@@ -1,6 +1,8 @@
+import { type IncomingMessage, request as httpRequest } from 'node:http';
+import { request as httpsRequest } from 'node:https';
 import { FreebindError } from '@freebind/core';
-import { type Dispatcher, EnvHttpProxyAgent, request } from 'undici';
 import { stopped } from './checksum.ts';
+import { openTunnel, proxyOf } from './proxy.ts';
 import { shownUrl } from './sources.ts';
 
 /** A file on a server. */
@@ -16,7 +18,7 @@ export interface Answer {
   readonly headers: Readonly<Record<string, string | undefined>>;
   /** sha256 of the file as the hub states it (`X-Linked-ETag`, on the first of its answers). */
   readonly linkedSha256: string | undefined;
-  readonly body: Dispatcher.ResponseData['body'];
+  readonly body: IncomingMessage;
 }
 
 /** Something that may go better at the next try: a connection that was cut, a server that is busy. */
@@ -37,17 +39,11 @@ const SILENCE_MS = 60_000;
 /** What no second try will mend: there is no such host, or nobody listens there. */
 const NO_WAY = new Set(['ENOTFOUND', 'ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'CERT_HAS_EXPIRED']);
 
-/** Connections that go through the proxies of `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`; `destroy()` it after use. */
-export function openConnections(env: Readonly<Record<string, string | undefined>>): Dispatcher {
-  const proxy = (name: string): string => env[name.toLowerCase()] || env[name] || '';
-  return new EnvHttpProxyAgent({
-    httpProxy: proxy('HTTP_PROXY'),
-    httpsProxy: proxy('HTTPS_PROXY'),
-    noProxy: proxy('NO_PROXY'),
-    headersTimeout: SILENCE_MS,
-    bodyTimeout: SILENCE_MS,
-    connectTimeout: 20_000,
-  });
+/** What asking rests on. */
+export interface Connecting {
+  /** HTTPS_PROXY, HTTP_PROXY and NO_PROXY. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -59,37 +55,30 @@ export function openConnections(env: Readonly<Record<string, string | undefined>
 export async function ask(
   { url, token }: Remote,
   headers: Readonly<Record<string, string>>,
-  { dispatcher, signal }: { readonly dispatcher: Dispatcher; readonly signal?: AbortSignal | undefined },
+  connecting: Connecting,
 ): Promise<Answer> {
   const { origin } = new URL(url);
   let secret = token;
   let linkedSha256: string | undefined;
   for (let at = new URL(url), hops = 0; ; hops++) {
-    const {
-      statusCode,
-      headers: found,
-      body,
-    } = await request(at, {
-      dispatcher,
-      ...(signal !== undefined && { signal }),
-      headers: {
-        ...headers,
-        'user-agent': 'freebind',
-        // The bytes of the file itself, which are what is counted and hashed.
-        'accept-encoding': 'identity',
-        ...(secret !== undefined && { authorization: `Bearer ${secret}` }),
-      },
-    }).catch((cause: unknown) => {
-      throw failure(at, cause, signal);
+    const asked = {
+      ...headers,
+      'user-agent': 'freebind',
+      // The bytes of the file itself, which are what is counted and hashed.
+      'accept-encoding': 'identity',
+      ...(secret !== undefined && { authorization: `Bearer ${secret}` }),
+    };
+    const body = await get(at, asked, connecting).catch((cause: unknown) => {
+      throw failure(at, cause, connecting.signal);
     });
     // A body that is let go of tells so, which nobody need hear.
     body.on('error', () => undefined);
-    const one = Object.fromEntries(Object.entries(found).map(([k, v]) => [k, Array.isArray(v) ? v[0] : v]));
+    const { statusCode: status = 0 } = body;
+    const one = Object.fromEntries(Object.entries(body.headers).map(([k, v]) => [k, Array.isArray(v) ? v[0] : v]));
     linkedSha256 ??= /^(?:W\/)?"?([0-9a-f]{64})"?$/.exec(one['x-linked-etag'] ?? '')?.[1];
     const { location } = one;
-    if (statusCode < 300 || statusCode > 399 || location === undefined)
-      return { status: statusCode, headers: one, linkedSha256, body };
-    await body.dump();
+    if (status < 300 || status > 399 || location === undefined) return { status, headers: one, linkedSha256, body };
+    body.destroy();
     const next = new URL(location, at);
     if (hops >= MOST_REDIRECTS) throw refused(at, `redirected more than ${MOST_REDIRECTS} times`);
     if (!/^https?:$/.test(next.protocol) || (at.protocol === 'https:' && next.protocol !== 'https:'))
@@ -99,11 +88,32 @@ export async function ask(
   }
 }
 
+/** One answer, whose body waits to be read. */
+async function get(
+  url: URL,
+  headers: Readonly<Record<string, string>>,
+  { env, signal }: Connecting,
+): Promise<IncomingMessage> {
+  const proxy = proxyOf(url, env);
+  const socket = proxy && (await openTunnel(proxy, url, { signal, timeout: SILENCE_MS }));
+  const request = url.protocol === 'https:' ? httpsRequest : httpRequest;
+  return new Promise((resolve, reject) => {
+    const asked = request(url, {
+      headers,
+      timeout: SILENCE_MS,
+      ...(signal && { signal }),
+      ...(socket && { createConnection: () => socket }),
+    });
+    asked.on('timeout', () => asked.destroy(new Error(`nothing came for ${SILENCE_MS / 1000} s`)));
+    asked.on('response', resolve).on('error', reject).end();
+  });
+}
+
 /** What a failed connection is: worth another try, or not. */
 export function failure(at: URL, cause: unknown, signal: AbortSignal | undefined): FreebindError | Interruption {
   if (signal?.aborted === true) return stopped(signal);
   if (cause instanceof FreebindError || cause instanceof Interruption) return cause;
-  const { code = '', message } = cause as { readonly code?: string; readonly message: string }; // Node's and undici's errors
+  const { code = '', message } = cause as { readonly code?: string; readonly message: string }; // Node's errors
   if (NO_WAY.has(code)) return refused(at, `could not be reached: ${message}`, cause);
   return new Interruption(`the connection to ${at.host} failed: ${message}`, { cause });
 }

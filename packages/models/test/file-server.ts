@@ -14,6 +14,8 @@ export interface ServedFile {
   cuts?: number;
   /** Milliseconds between pieces of 16 KiB. */
   readonly pauseMs?: number;
+  /** Sends the body at once and ends the connection with it, as simple servers do. */
+  readonly closes?: boolean;
 }
 
 export interface FileServer {
@@ -56,10 +58,12 @@ async function send(
   const body = bytes.subarray(start);
   response.writeHead(start > 0 ? 206 : 200, {
     'content-length': body.length,
+    ...(file.closes === true && { connection: 'close' }),
     ...(start > 0 && { 'content-range': `bytes ${start}-${bytes.length - 1}/${bytes.length}` }),
     ...(file.etag !== undefined && { etag: file.etag }),
     ...file.headers,
   });
+  if (file.closes === true) return void response.end(body);
   const cut = (file.cuts ?? 0) > 0;
   if (cut) file.cuts = (file.cuts ?? 0) - 1;
   const end = cut ? body.length >> 1 : body.length;

@@ -70,6 +70,16 @@ async function pull(model: Model, options: PullOptions = {}) {
 }
 
 describe('a pull', () => {
+  test.each([64, 128, 250])('is not disturbed by a server that ends the connection behind %i KiB', async (size) => {
+    const bytes = BYTES.subarray(0, size * 1024);
+    const server = await serve({ '/a': { bytes, closes: true } });
+    for (let i = 0; i < 5; i++) {
+      const { target, pulled } = await pull(modelOf({ url: `${server.url}/a`, size: bytes.length, sha256: null }));
+      expect(await pulled).toMatchObject([{ status: 'fetched' }]);
+      expect(readFileSync(target).equals(bytes)).toBe(true);
+    }
+  });
+
   test('fetches, verifies and records, and does it once', async () => {
     const server = await serve({ '/a': { bytes: BYTES, etag: '"v1"' } });
     const model = modelOf({ url: `${server.url}/a` });
