@@ -51,20 +51,23 @@ export async function findModelFile(
   const { files } = variantOf(models, variant);
   const found = files.find((one) => one.path === listed);
   if (found === undefined) throw new Error(`The model ${models.space}/${variant} has no file ${listed}.`);
-  const file = inPrecision(found, places.precision ?? 'fp32');
+  const { precision = 'fp32' } = places;
+  const file = inPrecision(found, precision);
   const { path } = file;
   const own = places.folder ?? homeOf(models, variant, file, places.env);
   if (await isFile(join(own, path))) return join(own, path);
   const cached = places.folder === undefined ? await findInHub(file, places.env ?? process.env) : undefined;
   if (cached !== undefined) return cached;
-  const pull = `freebind models pull ${models.space}/${variant}`;
+  const exported = file.url === null && file.huggingFace === undefined;
   const how =
-    file.url === null && file.huggingFace === undefined
-      ? `It has to be exported once: ${file.note ?? 'see docs/models.md'}`
-      : `Get it with \`${pull}\``;
+    file !== found
+      ? `It is the ${precision} form of ${listed}, which \`freebind models pull\` does not fetch: make it, or get it from where that one is from.`
+      : exported
+        ? `It has to be exported once: ${file.note ?? 'see docs/models.md.'}`
+        : `Get it with \`freebind models pull ${models.space}/${variant}\`.`;
   throw new FreebindError(
     'FREEBIND_FILE_MISSING',
-    `"${models.space}" (${variant}) needs ${path}, which is not in ${own}. ${how}, or put ${files.map((one) => one.path).join(', ')} into a folder and name it (option \`models\`).`,
+    `"${models.space}" (${variant}) needs ${path}, which is not in ${own}. ${how} Or put it into a folder with what else the model needs, and name that (option \`models\`).`,
   );
 }
 
