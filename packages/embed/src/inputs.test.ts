@@ -70,6 +70,12 @@ describe('filesOf', () => {
     ]);
   });
 
+  test('takes a folder that is named like a file for a file, unless its name ends with a slash', async () => {
+    const root = tree('dir.wav/a.wav', 'b.wav');
+    expect(await ids(root, 'b.wav', 'dir.wav')).toEqual(['b.wav', 'dir.wav']);
+    expect((await all(filesOf([`${root}/dir.wav/`], 'audio'))).map(({ id }) => id)).toEqual([`${root}/dir.wav/a.wav`]);
+  });
+
   test('takes addresses as they are', async () => {
     const address = 'https://example.org/*.wav?x=[1]';
     expect(await all(filesOf([address], 'audio'))).toEqual([{ id: address, path: address }]);

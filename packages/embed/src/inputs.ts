@@ -13,16 +13,18 @@ const ENDINGS: Readonly<Record<Modality, readonly string[]>> = {
 
 /**
  * Files by paths, addresses, globs and folders (all files of the modality below them), in the order given; each glob and folder
- * in the order of its names. A path that is not there is an item all the same, which embedding then skips or refuses. A file that
+ * in the order of its names. A path that is not there is an item all the same, which embedding then skips or refuses; so is a
+ * folder that is named like a file, as the `*.jpg` of a shell may name one (with a `/` behind it, it is walked). A file that
  * is named twice is two items. Ids are the paths.
  *
  * Walking throws FREEBIND_FILE_MISSING when a glob or folder has no such file.
  */
 export function filesOf(paths: readonly string[], modality: Modality): Items {
+  const endings = new RegExp(`\\.(${ENDINGS[modality].join('|')})$`, 'i');
   return async function* files() {
     for (const path of paths) {
       const stats = /^https?:\/\//i.test(path) ? undefined : await stat(path).catch(() => undefined);
-      if (stats?.isDirectory() === true)
+      if (stats?.isDirectory() === true && !endings.test(path))
         yield* named(filesInFolder(path.replace(/\/+$/, '') || '/', ENDINGS[modality]));
       else if (stats === undefined && isGlob(path) && !/^https?:\/\//i.test(path)) yield* named(matchingFiles(path));
       else yield { id: path, path };
