@@ -67,7 +67,10 @@ export function evaluate(program: Command, session: Session): void {
       if (options.dataset !== undefined || options.root !== undefined) {
         const { dataset, root, recipe } = options;
         if (dataset === undefined || root === undefined || recipe === undefined)
-          usage(command, '--dataset, --root and --recipe go together');
+          usage(
+            command,
+            '--dataset, --root and --recipe go together, as in: --dataset clotho --root clotho --recipe imagebind++',
+          );
         if ((queries ?? gallery ?? pairs ?? rows ?? options.report) !== undefined)
           usage(
             command,

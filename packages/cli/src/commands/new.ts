@@ -28,7 +28,13 @@ export function newPlugin(program: Command, session: Session): void {
       const files = await scaffold(kind, name, dir, { version: program.version() ?? '' });
       session.result(
         { [kind]: name, package: `freebind-${name}`, out: dir, files },
-        `${files.map((file) => join(dir, file)).join('\n')}\n\nNext: cd ${dir} && npm install && npm test`,
+        [
+          ...files.map((file) => join(dir, file)),
+          '',
+          `Next: cd ${dir} && npm install && npm test`,
+          // As long as nothing of freebind is published.
+          `freebind is not on npm yet; in a clone of it, give --out packages/${kind}-${name}, then: npm install && npm test -w freebind-${name}`,
+        ].join('\n'),
       );
     });
 }

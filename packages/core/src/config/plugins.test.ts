@@ -113,7 +113,7 @@ describe('a plugin that cannot be used', () => {
     const { 'node_modules/space-toy/index.js': _, ...hollow } = pluginPackage('space-toy', toy);
     await expect(loadPlugin('space-toy', await makeFolder(hollow))).rejects.toMatchObject({
       code: 'FREEBIND_PLUGIN_INVALID',
-      message: expect.stringContaining('entry cannot be found'),
+      message: expect.stringMatching(/entry cannot be found: .*build it first: npm run build/),
     });
   });
 });

@@ -102,7 +102,11 @@ function entryOf(json: Readonly<Record<string, unknown>>, path: string, name: st
     // A package may resolve itself by name, so this asks for exactly this copy of it.
     return moduleResolve(String(json['name']), pathToFileURL(path), new Set(['node', 'import', ...userConditions()]));
   } catch (cause) {
-    throw invalid(name, `its entry cannot be found: ${String(cause)}`, cause);
+    throw invalid(
+      name,
+      `its entry cannot be found: ${String(cause)}. If the package has a build, build it first: npm run build`,
+      cause,
+    );
   }
 }
 
