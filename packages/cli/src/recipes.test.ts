@@ -34,6 +34,12 @@ test.each([
   await expect(readRecipe(fileOf(content))).rejects.toMatchObject({ code, message: expect.stringContaining(words) });
 });
 
+test('refuses a file of lists that would exhaust the stack', async () => {
+  const content = `{ "base": ${'['.repeat(1e5)}${']'.repeat(1e5)}, "steps": [] }`;
+  const message = expect.stringContaining('more than 100 deep');
+  await expect(readRecipe(fileOf(content))).rejects.toMatchObject({ code: 'FREEBIND_FILE_INVALID', message });
+});
+
 test('refuses a file that is not there', async () => {
   await expect(readRecipe('nowhere/recipe.json')).rejects.toMatchObject({ code: 'FREEBIND_FILE_MISSING' });
 });

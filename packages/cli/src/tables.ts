@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { FreebindError, selectRows, type Table } from '@freebind/core';
-import { openNpy, openSafetensors, type TableFolder } from '@freebind/core/files';
+import { checkDepth, openNpy, openSafetensors, type TableFolder } from '@freebind/core/files';
 
 /** A table that was opened for a command, to be closed by it. */
 export interface OpenTable {
@@ -96,6 +96,12 @@ export async function readJson(path: string): Promise<unknown> {
       cause,
     });
   });
+  const value = parseJson(text, path);
+  checkDepth(value, path);
+  return value;
+}
+
+function parseJson(text: string, path: string): unknown {
   try {
     const value: unknown = JSON.parse(text);
     return value;

@@ -4,6 +4,7 @@ export { bondsIn } from './bond-sources.ts';
 export { checkTable } from './check-table.ts';
 export { FolderStore } from './file-store.ts';
 export { fingerprint } from './fingerprint.ts';
+export { checkDepth } from './json-depth.ts';
 export { type FolderLock, LOCK_FILE, lockFolder } from './lock.ts';
 export { WEIGHTS_FILE } from './network-folder.ts';
 export { createNpy, type NpyTable, type NpyWriter, openNpy, writeNpy } from './npy.ts';

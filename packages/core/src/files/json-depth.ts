@@ -8,7 +8,7 @@ export function checkDepth(facts: unknown, path: string): void {
   if (!isTooDeep(facts)) return;
   throw new FreebindError(
     'FREEBIND_FILE_INVALID',
-    `${path} has lists or objects within each other more than ${DEEPEST} deep, but a dozen suffice for any network. Write or copy the folder again.`,
+    `${path} has lists or objects within each other more than ${DEEPEST} deep, but a dozen suffice. Write or copy it again.`,
   );
 }
 
