@@ -79,6 +79,7 @@ async function loadItem(item: Item, { reader, known, signal }: ChunkOptions): Pr
   const before = known(item.id);
   if (before !== undefined) return { skipped: before };
   try {
+    if (item.error !== undefined) throw item.error;
     if (/[\r\n]/.test(item.id))
       throw new FreebindError(
         'FREEBIND_ARGUMENT_INVALID',

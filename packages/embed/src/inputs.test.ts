@@ -139,7 +139,20 @@ describe('lists', () => {
     ]);
     expect((await all(fieldOf(path, { text: 'caption', id: 'n' }))).map(({ id }) => id)).toEqual(['7', 'x']);
     await expect(all(fieldOf(path, { text: 'title' }))).rejects.toThrow(/list:1 has no text "title".*caption, n/);
-    await expect(all(fieldOf(file('{"a":1}\nno\n'), { text: 'a' }))).rejects.toThrow(/list:2 is not JSON/);
+  });
+
+  test('a line of JSON lines without the field is an item that says so, unless it is the first', async () => {
+    const path = file('{"a":1}\nno\n\n{"b":2}\n{"a":3}\n');
+    expect(await all(fieldOf(path, { text: 'a' }))).toMatchObject([
+      { id: '1', text: '1' },
+      {
+        id: 'line 2',
+        error: { code: 'FREEBIND_FILE_INVALID', message: expect.stringContaining('list:2 is not JSON') },
+      },
+      { id: 'line 4', error: { message: expect.stringContaining('list:4 has no text "a"; its fields are b.') } },
+      { id: '3', text: '3' },
+    ]);
+    await expect(all(fieldOf(file('no\n{"a":1}\n'), { text: 'a' }))).rejects.toThrow(/list:1 is not JSON/);
   });
 
   test('bytes that are not UTF-8, and no file, are refused', async () => {

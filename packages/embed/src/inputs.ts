@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { FreebindError, type Modality } from '@freebind/core';
+import { FreebindError, isFreebindError, type Modality } from '@freebind/core';
 import type { Item, Items } from './items.ts';
 import { linesOf } from './lines.ts';
 import { filesInFolder, isGlob, matchingFiles } from './walk.ts';
@@ -53,19 +53,38 @@ export interface FieldChoice {
   readonly id?: string;
 }
 
-/** Texts in a field of a JSON Lines file, one object a line. Walking throws FREEBIND_FILE_INVALID naming a line that has none. */
-export function fieldOf(file: string, { text: field, id: idField }: FieldChoice): Items {
+/**
+ * Texts in a field of a JSON Lines file, one object a line. A line that has none is an item all the same, with the number of the
+ * line as its id, which embedding then skips or refuses. The first one is not: its field's name is taken for a slip.
+ *
+ * Walking throws FREEBIND_FILE_INVALID naming a first line that has no such field.
+ */
+export function fieldOf(file: string, choice: FieldChoice): Items {
   return async function* fields() {
     let number = 0;
+    let first = true;
     for await (const line of linesOf(file)) {
       number++;
       if (line.trim() === '') continue;
-      const record = parse(line, `${file}:${number}`);
-      const text = stringAt(record, field, `${file}:${number}`);
-      const id = idField === undefined ? text : stringAt(record, idField, `${file}:${number}`);
-      yield { id: id.replaceAll(/[\r\n]+/g, ' '), text };
+      const item = itemOf(line, number, file, choice);
+      if (first && item.error !== undefined) throw item.error;
+      first = false;
+      yield item;
     }
   };
+}
+
+function itemOf(line: string, number: number, file: string, { text: field, id: idField }: FieldChoice): Item {
+  const place = `${file}:${number}`;
+  try {
+    const record = parse(line, place);
+    const text = stringAt(record, field, place);
+    const id = idField === undefined ? text : stringAt(record, idField, place);
+    return { id: id.replaceAll(/[\r\n]+/g, ' '), text };
+  } catch (error) {
+    if (isFreebindError(error)) return { id: `line ${number}`, error };
+    throw error;
+  }
 }
 
 async function* named(paths: AsyncIterable<string>): AsyncGenerator<Item, void, undefined> {
