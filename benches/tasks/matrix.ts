@@ -58,7 +58,7 @@ async function openGraph(side: number, threads: number): Promise<Work> {
 
 async function openKernel(side: number, threads: number): Promise<Work> {
   const device = new Device();
-  await device.start({ device: 'wasm', threads });
+  await device.start({ runtime: 'wasm', threads });
   const program = new Program();
   const x = program.input('x', [side, side]);
   program.output('corner', program.rows(program.reshape(program.product(x, x), [side * side, 1]), 0, 1));

@@ -16,7 +16,7 @@ export interface GoldenBackend {
 /** Options to run a backend with, where one run with its defaults is not enough. */
 const VARIANTS: Readonly<Record<string, readonly object[]>> = {
   'backend-reference': [{ precision: 'float64' }, { precision: 'float32' }],
-  'backend-tfjs': [{ device: 'wasm' }, { device: 'cpu' }],
+  'backend-tfjs': [{ runtime: 'wasm' }, { runtime: 'cpu' }],
 };
 
 const packages = fileURLToPath(new URL('../../packages/', import.meta.url));

@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { FreebindError } from '@freebind/core';
 import type {
+  Chosen,
   Answer,
   Call,
   Compiled,
@@ -10,7 +11,6 @@ import type {
   Request,
   Run,
   Started,
-  TfjsOptions,
 } from './worker-protocol.ts';
 
 interface Pending {
@@ -40,7 +40,7 @@ export class Device {
   }
 
   /** Starts a runtime; the first call. @throws FREEBIND_DEVICE_UNAVAILABLE when it is not on this machine */
-  async start(options: Required<TfjsOptions>): Promise<Started> {
+  async start(options: Chosen): Promise<Started> {
     const { started } = await this.call({ kind: 'start', options });
     if (started === undefined) throw failed('The worker did not start');
     return started;
@@ -174,7 +174,7 @@ function failed(what: string, cause?: unknown): FreebindError {
   const detail = cause === undefined ? '' : `: ${detailOf(cause)}`;
   return new FreebindError(
     'FREEBIND_BACKEND_FAILED',
-    `${what}${detail}. Try the call again with a new backend and \`device: 'cpu'\`; if it fails there too, please report it.`,
+    `${what}${detail}. Try the call again with a new backend and \`runtime: 'cpu'\`; if it fails there too, please report it.`,
     { cause },
   );
 }

@@ -12,7 +12,7 @@ export async function startTfjs(options: TfjsOptions = {}): Promise<Backend> {
   return TfjsBackend.start(options);
 }
 
-/** The backend on TensorFlow.js, as a plugin: `tfjs({ device: 'wasm' })`. */
+/** The backend on TensorFlow.js, as a plugin: `tfjs({ runtime: 'wasm' })`. */
 const tfjs: Plugin<TfjsOptions> = definePlugin<TfjsOptions>(
   { apiVersion: API_VERSION, package: '@freebind/backend-tfjs', backends: ['tfjs'] },
   ({ bind }, options) => {

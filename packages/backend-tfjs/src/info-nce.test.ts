@@ -11,7 +11,7 @@ const rows = (name: string): Matrix => normaliseRows(normalMatrix(N, D, random('
 let device: Device;
 beforeAll(async () => {
   device = new Device();
-  await device.start({ device: 'cpu', threads: 1 });
+  await device.start({ runtime: 'cpu', threads: 1 });
 });
 afterAll(() => device.close());
 

@@ -21,7 +21,7 @@ import { Lifetime } from './lifetime.ts';
 import { packNumber, packRows, unpackRows } from './packing.ts';
 import { TfjsProjectorRunner } from './projector-runner.ts';
 import { TfjsTrainer } from './trainer.ts';
-import type { Compiled, Memory, Runtime, Started, TfjsOptions } from './worker-protocol.ts';
+import type { Chosen, Compiled, Memory, Runtime, Started, TfjsOptions } from './worker-protocol.ts';
 
 /** Numbers of one part in one run of `combine`: 8 MiB, so that a few parts stay in a cache. */
 const COMBINE_NUMBERS = 2 ** 21;
@@ -119,16 +119,19 @@ export class TfjsBackend implements Backend {
   }
 }
 
-const DEVICES: readonly string[] = ['auto', 'node-gpu', 'node', 'webgpu', 'wasm', 'cpu'] satisfies ('auto' | Runtime)[];
+const RUNTIMES: readonly string[] = ['auto', 'node-gpu', 'node', 'webgpu', 'wasm', 'cpu'] satisfies (
+  | 'auto'
+  | Runtime
+)[];
 
-function checkOptions(options: TfjsOptions): Required<TfjsOptions> {
-  refuseUnknownOptions('tfjs', options, ['device', 'threads']);
-  const { device = 'auto', threads = availableParallelism() } = options;
+function checkOptions(options: TfjsOptions): Chosen {
+  refuseUnknownOptions('tfjs', options, ['runtime', 'device', 'threads']);
+  const { device = 'auto', runtime = device, threads = availableParallelism() } = options;
   checkThreads(threads, availableParallelism());
-  if (DEVICES.includes(device)) return { device, threads };
+  if (RUNTIMES.includes(runtime)) return { runtime, threads };
   throw new FreebindError(
     'FREEBIND_ARGUMENT_INVALID',
-    `The tfjs backend was asked for device "${device}"; the device must be one of ${DEVICES.join(', ')}.`,
+    `The tfjs backend was asked for runtime "${runtime}"; the runtime must be one of ${RUNTIMES.join(', ')}.`,
   );
 }
 

@@ -3,11 +3,16 @@ export type Runtime = 'node-gpu' | 'node' | 'webgpu' | 'wasm' | 'cpu';
 
 /** Options of the tfjs backend. */
 export interface TfjsOptions {
-  /** The runtime. Default `auto`: the first that starts of node-gpu, webgpu on a hardware adapter, node, wasm and cpu. */
+  /** Default `auto`: the first that starts of node-gpu, webgpu on a hardware adapter, node, wasm and cpu. */
+  readonly runtime?: 'auto' | Runtime;
+  /** The same, as `tfjs:wasm` says it. */
   readonly device?: 'auto' | Runtime;
   /** Threads of the wasm runtime, at most 8; default all. Results are bit-identical for the same number only. */
   readonly threads?: number;
 }
+
+/** What a worker is to start. */
+export type Chosen = Required<Pick<TfjsOptions, 'runtime' | 'threads'>>;
 
 /** The runtime that started, for the manifest and for people. */
 export interface Started {
@@ -54,7 +59,7 @@ export interface Run {
 
 /** What the main thread asks of the worker. */
 export type Request =
-  | { readonly kind: 'start'; readonly options: Required<TfjsOptions> }
+  | { readonly kind: 'start'; readonly options: Chosen }
   | { readonly kind: 'open'; readonly program: number; readonly compiled: Compiled }
   | ({ readonly kind: 'run' } & Run)
   /** A run whose output `scores` [n, m] is not returned but ranked: `indices` and `scores` [n, min(k, m)]. */

@@ -1,5 +1,5 @@
 import { describeBackend } from '@freebind/conformance/vitest';
 import { startTfjs } from '../src/index.ts';
 
-describeBackend('tfjs, wasm, 2 threads', () => startTfjs({ device: 'wasm', threads: 2 }));
-describeBackend('tfjs, cpu', () => startTfjs({ device: 'cpu' }));
+describeBackend('tfjs, wasm, 2 threads', () => startTfjs({ runtime: 'wasm', threads: 2 }));
+describeBackend('tfjs, cpu', () => startTfjs({ runtime: 'cpu' }));

@@ -29,7 +29,7 @@ describe('the worker', () => {
   let device: Device;
   beforeAll(async () => {
     device = new Device();
-    await device.start({ device: 'wasm', threads: 2 });
+    await device.start({ runtime: 'wasm', threads: 2 });
   });
   afterAll(() => device.close());
 
@@ -100,16 +100,20 @@ const missing = (name: string): unknown =>
   });
 
 describe('the tfjs backend', () => {
-  test.each([{ device: 'tpu' }, { threads: 0 }, { threads: 1.5 }, { threads: 1e9 }, { runtime: 'wasm' }])(
-    'refuses options that are none: %j',
-    async (options) => {
-      // As a config written in JavaScript may say.
-      await expect(startTfjs(options as TfjsOptions)).rejects.toMatchObject({ code: 'FREEBIND_ARGUMENT_INVALID' });
-    },
-  );
+  test.each([
+    { runtime: 'tpu' },
+    { device: 'tpu' },
+    { threads: 0 },
+    { threads: 1.5 },
+    { threads: 1e9 },
+    { runtimes: 'wasm' },
+  ])('refuses options that are none: %j', async (options) => {
+    // As a config written in JavaScript may say.
+    await expect(startTfjs(options as TfjsOptions)).rejects.toMatchObject({ code: 'FREEBIND_ARGUMENT_INVALID' });
+  });
 
   test('by itself takes the first runtime that starts, and says why those before it did not', async () => {
-    const backend = await startTfjs({ device: 'auto' });
+    const backend = await startTfjs({ runtime: 'auto' });
     await backend.close();
     const before = backend.manifest.passedOver ?? [];
     const reasons = [/^node-gpu: .*npm i @tensorflow\/tfjs-node-gpu@/, /^webgpu: ./, /^node: ./, /^wasm: ./];
@@ -118,19 +122,19 @@ describe('the tfjs backend', () => {
 
   test('names the line that installs a runtime where it is missing', async () => {
     // Where one is there, nothing is refused.
-    const started = await Promise.allSettled([startTfjs({ device: 'node' }), startTfjs({ device: 'node-gpu' })]);
+    const started = await Promise.allSettled([startTfjs({ runtime: 'node' }), startTfjs({ runtime: 'node-gpu' })]);
     for (const result of started) if (result.status === 'fulfilled') await result.value.close();
     const refused = started.map((result) => (result.status === 'rejected' ? result.reason : undefined));
     expect(refused).toEqual(['tfjs-node', 'tfjs-node-gpu'].map((name, i) => (refused[i] ? missing(name) : undefined)));
   });
 
   test('names its runtime and threads, and is a plugin that starts nothing by itself', async () => {
-    expect(tfjs({ device: 'wasm' }).manifest).toEqual({
+    expect(tfjs({ runtime: 'wasm' }).manifest).toEqual({
       apiVersion: 1,
       package: '@freebind/backend-tfjs',
       backends: ['tfjs'],
     });
-    const backend = await startTfjs({ device: 'wasm', threads: 1 });
+    const backend = await startTfjs({ runtime: 'wasm', threads: 1 });
     expect(backend.manifest).toMatchObject({ id: 'tfjs', precision: 'float32', device: 'wasm, SIMD, 1 thread' });
     await backend.close();
   });
@@ -142,7 +146,7 @@ describe('the tfjs backend', () => {
     const tensor = tf.tensor1d([1, 2, 3]);
     const globals = Object.getOwnPropertyNames(globalThis);
     const before = { ...tf.memory(), flags: { ...tf.env().features }, backends: Object.keys(tf.engine().registry) };
-    const backend = await startTfjs({ device: 'wasm', threads: 2 });
+    const backend = await startTfjs({ runtime: 'wasm', threads: 2 });
     await useAll(backend);
     await backend.close();
     expect(tf.getBackend()).toBe('of the host');

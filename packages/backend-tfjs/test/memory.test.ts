@@ -45,7 +45,7 @@ const step = (seed: number) => ({
 
 describe.each(['wasm', 'cpu'] as const)('tensors on %s', (runtime) => {
   test('are as many after a task as before it, and in every step of a training', async () => {
-    const backend = await TfjsBackend.start({ device: runtime, threads: 2 });
+    const backend = await TfjsBackend.start({ runtime, threads: 2 });
     // Programs of banks and of combine stay open with the backend: after their first use.
     const tasks = async (): Promise<void> => {
       const bank = await backend.openBank({

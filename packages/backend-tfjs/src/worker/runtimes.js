@@ -7,7 +7,7 @@ const require = createRequire(import.meta.url);
 /** @typedef {typeof import('@tensorflow/tfjs-core')} Tf */
 /** @typedef {import('@tensorflow/tfjs-core').Tensor} Tensor */
 /** @typedef {import('../worker-protocol.ts').Runtime} Runtime */
-/** @typedef {Required<import('../worker-protocol.ts').TfjsOptions>} Options */
+/** @typedef {import('../worker-protocol.ts').Chosen} Options */
 /**
  * What programs need of TensorFlow.js, on any runtime.
  * @typedef {object} Engine
@@ -41,7 +41,7 @@ const LOADERS = {
 export async function startRuntime(options) {
   /** @type {string[]} */
   const passedOver = [];
-  for (const runtime of options.device === 'auto' ? ORDER : [options.device]) {
+  for (const runtime of options.runtime === 'auto' ? ORDER : [options.runtime]) {
     try {
       const { tf, device, check = () => undefined, end = () => undefined } = await LOADERS[runtime](options);
       tf.enableProdMode(); // no checks of arguments, and no advice to use another runtime on the terminal
@@ -59,7 +59,7 @@ export async function startRuntime(options) {
         end,
       };
     } catch (error) {
-      if (options.device !== 'auto') throw error;
+      if (options.runtime !== 'auto') throw error;
       passedOver.push(`${runtime}: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
@@ -84,8 +84,8 @@ async function loadNode(name, device) {
 }
 
 /** Dawn, and tfjs's WebGPU backend on it. Globals are set in this thread alone. @param {Options} options @returns {Promise<Loaded>} */
-async function loadWebgpu({ device }) {
-  const install = "run `npm i webgpu @tensorflow/tfjs-backend-webgpu@4.22.0`, or choose `device: 'wasm'`";
+async function loadWebgpu({ runtime }) {
+  const install = "run `npm i webgpu @tensorflow/tfjs-backend-webgpu@4.22.0`, or choose `runtime: 'wasm'`";
   const { create, globals } = await import('webgpu').catch((cause) => {
     throw new Missing(`webgpu cannot be loaded (${cause.message}); ${install}.`, { cause });
   });
@@ -95,10 +95,10 @@ async function loadWebgpu({ device }) {
   const adapter = await gpu.requestAdapter();
   if (adapter === null)
     throw new Missing(
-      "WebGPU finds no adapter on this machine; install a driver for Vulkan (on Linux also libvulkan1), or choose `device: 'wasm'`.",
+      "WebGPU finds no adapter on this machine; install a driver for Vulkan (on Linux also libvulkan1), or choose `runtime: 'wasm'`.",
     );
   const name = adapter.info.description || adapter.info.device || adapter.info.vendor || 'an adapter without a name';
-  if (device === 'auto' && /swiftshader|llvmpipe|basic render/i.test(`${name} ${adapter.info.architecture}`))
+  if (runtime === 'auto' && /swiftshader|llvmpipe|basic render/i.test(`${name} ${adapter.info.architecture}`))
     throw new Missing(`The only WebGPU adapter is a software one, ${name}, which is slower than wasm.`);
   const tf = load('@tensorflow/tfjs-core', install);
   load('@tensorflow/tfjs-backend-webgpu', install);
