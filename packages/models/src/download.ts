@@ -36,7 +36,7 @@ export interface DownloadOptions extends Connecting {
  * where it ended (HTTP Range with If-Range), also by another process after this one was killed. Only one process may work on a
  * target at a time.
  *
- * @throws FREEBIND_DOWNLOAD_FAILED when the server does not give it, FREEBIND_FILE_INVALID when it is not what was expected,
+ * @throws FREEBIND_FILE_MISSING when the server has no such file, FREEBIND_DOWNLOAD_FAILED when it does not give it, FREEBIND_FILE_INVALID when it is not what was expected,
  * FREEBIND_WRITE_FAILED, FREEBIND_ABORTED
  */
 export async function download(
@@ -103,6 +103,13 @@ async function attempt(remote: Remote, target: string, expected: Expected, optio
 /** Which byte of the file the body begins with. */
 async function startOf(answer: Answer, remote: Remote, target: string, asked: number | undefined): Promise<number> {
   const { status, headers, body } = answer;
+  if (status < 300 && /^text\/html\b/i.test(headers['content-type'] ?? '')) {
+    body.destroy();
+    throw new FreebindError(
+      'FREEBIND_DOWNLOAD_FAILED',
+      `${shownUrl(remote.url)} answered with a page (text/html) in place of the file: it may want a login. Nothing was kept.`,
+    );
+  }
   if (status === 200) return 0;
   if (status === 206) {
     const start = Number(/^bytes (\d+)-/.exec(headers['content-range'] ?? '')?.[1] ?? Number.NaN);
@@ -121,7 +128,8 @@ async function startOf(answer: Answer, remote: Remote, target: string, asked: nu
       Number.isNaN(seconds) ? {} : { waitMs: Math.min(seconds, 60) * 1000 },
     );
   }
-  throw new FreebindError('FREEBIND_DOWNLOAD_FAILED', `${where} answered ${status}: ${meaning(status, remote)}.`);
+  const code = status === 404 || status === 410 ? 'FREEBIND_FILE_MISSING' : 'FREEBIND_DOWNLOAD_FAILED';
+  throw new FreebindError(code, `${where} answered ${status}: ${meaning(status, remote)}.`);
 }
 
 function meaning(status: number, { token }: Remote): string {

@@ -43,20 +43,30 @@ export interface PullOptions {
  * Fetches a model's files to freebind's own folder: what is there already, or in the cache of Hugging Face's libraries, is not
  * fetched; what comes is verified and gets its name when it is whole. Two processes may do it at once: one of them waits.
  *
- * @throws FREEBIND_LICENCE_NOT_ACCEPTED FREEBIND_DOWNLOAD_FAILED FREEBIND_FILE_INVALID FREEBIND_FILE_MISSING (a folder that lacks
- * a file) FREEBIND_WRITE_FAILED FREEBIND_ABORTED
+ * @throws FREEBIND_LICENCE_NOT_ACCEPTED FREEBIND_DOWNLOAD_FAILED FREEBIND_FILE_INVALID FREEBIND_FILE_MISSING (sources
+ * that lack files, when all others are there) FREEBIND_WRITE_FAILED FREEBIND_ABORTED
  */
 export async function pullModel(model: Model, options: PullOptions = {}): Promise<Pulled[]> {
   const { env = process.env } = options;
   await checkLicence(model, options);
-  try {
-    const pulled: Pulled[] = [];
-    for (const file of model.files) pulled.push(await pullFile(model, file, options));
-    return pulled;
-  } catch (error) {
-    if (!isFreebindError(error, 'FREEBIND_DOWNLOAD_FAILED')) throw error;
-    throw new FreebindError(error.code, `${error.message} ${byHand(model, env)}`, { cause: error });
+  const pulled: Pulled[] = [];
+  const missing: FreebindError[] = [];
+  for (const file of model.files) {
+    try {
+      pulled.push(await pullFile(model, file, options));
+    } catch (error) {
+      if (isFreebindError(error, 'FREEBIND_DOWNLOAD_FAILED'))
+        throw new FreebindError(error.code, `${error.message} ${byHand(model, env)}`, { cause: error });
+      // The others may be there.
+      if (!isFreebindError(error, 'FREEBIND_FILE_MISSING')) throw error;
+      missing.push(error);
+    }
   }
+  const [first] = missing;
+  if (first === undefined) return pulled;
+  const rest =
+    pulled.length === 0 ? '' : ` The other ${pulled.length} of ${model.files.length} files were looked after.`;
+  throw new FreebindError(first.code, `${missing.map(({ message }) => message).join(' ')}${rest}`, { cause: first });
 }
 
 async function checkLicence(model: Model, { acceptLicence, env, signal }: PullOptions): Promise<void> {
@@ -111,7 +121,12 @@ async function pullFile({ models, variant }: Model, file: ModelFile, options: Pu
     }
     const hub = await usableInHub(file, env, signal);
     if (hub !== undefined) return { file: file.path, path: hub, status: 'hub' };
-    const arrived = await fetchFrom({ source, target, file: file.path, expected }, options);
+    const arrived = await fetchFrom({ source, target, file: file.path, expected }, options).catch((error: unknown) => {
+      // A mirror may hold exports, and need not.
+      if (file.url === null && isFreebindError(error, 'FREEBIND_FILE_MISSING')) return undefined;
+      throw error;
+    });
+    if (arrived === undefined) return { ...done, status: 'export' };
     const from = source.kind === 'url' ? shownUrl(source.url) : source.kind === 'folder' ? source.path : '';
     await recordFile(home, file.path, { ...arrived, from });
     return { ...done, status: 'fetched', sha256: arrived.sha256, firstUse: expected.sha256 === null };

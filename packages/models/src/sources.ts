@@ -37,8 +37,8 @@ export function sourceOf(
       `Models cannot be fetched from ${mirror}; expected http(s)://…, file://… or a folder.`,
     );
   const folder = mirror.startsWith('file:') ? fileURLToPath(mirror) : resolve(mirror);
-  const deep = join(folder, below);
-  return { kind: 'folder', path: existsSync(deep) ? deep : join(folder, file.path) };
+  const [deep, flat] = [join(folder, below), join(folder, file.path)];
+  return { kind: 'folder', path: !existsSync(deep) && existsSync(flat) ? flat : deep };
 }
 
 function ownSource({ url, huggingFace }: ModelFile, env: Env): Source {

@@ -152,6 +152,17 @@ describe('a pull', () => {
     expect(existsSync(target) || existsSync(`${target}.part`)).toBe(false);
   });
 
+  test('refuses a page in place of a file', async () => {
+    const bytes = Buffer.from('<html>Log in</html>');
+    const server = await serve({ '/a': { bytes, headers: { 'content-type': 'text/html; charset=utf-8' } } });
+    const { target, pulled } = await pull(modelOf({ url: `${server.url}/a`, size: null, sha256: null }));
+    await expect(pulled).rejects.toMatchObject({
+      code: 'FREEBIND_DOWNLOAD_FAILED',
+      message: expect.stringContaining('page'),
+    });
+    expect(existsSync(target)).toBe(false);
+  });
+
   test('refuses a file of another size before it comes', async () => {
     const server = await serve({ '/a': { bytes: BYTES.subarray(1) } });
     const { target, pulled } = await pull(modelOf({ url: `${server.url}/a` }));
@@ -160,14 +171,14 @@ describe('a pull', () => {
   });
 
   test.each([
-    [401, /Set HF_TOKEN/],
-    [403, /Ask for access/],
-    [404, /no such file/],
-  ])('says what %i means, and does not try again', async (status, words) => {
+    ['FREEBIND_DOWNLOAD_FAILED', 401, /Set HF_TOKEN/],
+    ['FREEBIND_DOWNLOAD_FAILED', 403, /Ask for access/],
+    ['FREEBIND_FILE_MISSING', 404, /no such file/],
+  ])('is %s with what %i means, and not tried again', async (code, status, words) => {
     const server = await serve({ '/a': { status } });
     const { pulled } = await pull(modelOf({ url: `${server.url}/a` }));
     await expect(pulled).rejects.toMatchObject({
-      code: 'FREEBIND_DOWNLOAD_FAILED',
+      code,
       message: expect.stringMatching(words),
     });
     expect(server.asked).toHaveLength(1);
@@ -298,6 +309,26 @@ describe('another way to the files', () => {
     expect(readFileSync(target).equals(BYTES)).toBe(true);
   });
 
+  test('need not have exports nor all files: what is there is taken, and what is not is named', async () => {
+    const server = await serve({ '/test/base/b.json': { bytes: BYTES } });
+    const folder = scratch();
+    mkdirSync(join(folder, 'test/base'), { recursive: true });
+    writeFileSync(join(folder, 'test/base/b.json'), BYTES);
+    const known = { size: null, sha256: null };
+    const json = { path: 'b.json', ...known, url: 'https://example.org/b.json' };
+    const fetched = modelOf({}, { files: [{ path: 'a.onnx', ...known, url: null }, json] });
+    const missing = modelOf({}, { files: [{ path: 'a.onnx', ...known, url: 'https://example.org/a' }, json] });
+    for (const from of [server.url, folder]) {
+      expect(await (await pull(fetched, { from })).pulled).toMatchObject([{ status: 'export' }, { status: 'fetched' }]);
+      const { target, pulled } = await pull(missing, { from });
+      await expect(pulled).rejects.toMatchObject({
+        code: 'FREEBIND_FILE_MISSING',
+        message: expect.stringContaining('test/base/a.onnx'),
+      });
+      expect(existsSync(join(dirname(target), 'b.json'))).toBe(true);
+    }
+  });
+
   test('is a folder, flat or as a mirror has it', async () => {
     const folder = scratch();
     mkdirSync(join(folder, 'test/base'), { recursive: true });
@@ -307,8 +338,7 @@ describe('another way to the files', () => {
         expect(await (await pull(modelOf({}), { from })).pulled).toMatchObject([{ status: 'fetched', sha256: SHA }]);
       rmSync(join(folder, place));
     }
-    const nothing = await pull(modelOf({}), { from: folder });
-    await expect(nothing.pulled).rejects.toMatchObject({ code: 'FREEBIND_FILE_MISSING' });
+    expect(await (await pull(modelOf({}), { from: folder })).pulled).toMatchObject([{ status: 'export' }]);
     writeFileSync(join(folder, 'a.onnx'), OTHER);
     const damaged = await pull(modelOf({}), { from: folder });
     await expect(damaged.pulled).rejects.toMatchObject({ code: 'FREEBIND_FILE_INVALID' });
