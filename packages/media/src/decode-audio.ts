@@ -32,7 +32,7 @@ export async function decodeAudio(bytes: Uint8Array, limits: MediaLimits = {}): 
   if (samples === 0 || !(sampleRate > 0)) throw unreadable(`The ${format} has no samples.`);
   if (samples / sampleRate > maxSeconds) {
     throw unreadable(
-      `The ${format} lasts ${Math.round(samples / sampleRate)} s, longer than the limit of ${maxSeconds} s. Cut it, or raise the limit (\`maxSeconds\`).`,
+      `The ${format} lasts ${Math.round(samples / sampleRate)} s, longer than the limit of ${maxSeconds} s. Cut it, or decode it in a program with a higher limit (\`maxSeconds\`).`,
     );
   }
   // Of WAV only floats can be anything else, which `readWav` sees to.

@@ -47,7 +47,7 @@ export async function decodeImage(bytes: Uint8Array, limits: MediaLimits = {}): 
     if (/pixel limit/.test(reason)) {
       const { width, height } = await sharp(bytes, { ...HOW, limitInputPixels: false }).metadata();
       throw unreadable(
-        `The picture has ${width} × ${height} pixels, more than the limit of ${maxPixels}. Shrink it, or raise the limit (\`maxPixels\`).`,
+        `The picture has ${width} × ${height} pixels, more than the limit of ${maxPixels}. Shrink it, or decode it in a program with a higher limit (\`maxPixels\`).`,
       );
     }
     throw unreadable(

@@ -30,7 +30,7 @@ export async function readSource(source: MediaSource, limits: MediaLimits = {}):
     checkSignal(limits.signal);
     if (timeout.aborted)
       throw unreadable(
-        `${name} was not read within ${limits.timeoutMs ?? TIMEOUT_MS} ms. Try again, or allow more time (\`timeoutMs\`).`,
+        `${name} was not read within ${limits.timeoutMs ?? TIMEOUT_MS} ms. Try again, or read it in a program with more time (\`timeoutMs\`).`,
         error,
       );
     throw new FreebindError(
@@ -135,7 +135,7 @@ function checkBytes(bytes: Uint8Array, name: string, limits: MediaLimits): Uint8
 
 function tooLarge(name: string, { maxBytes = MAX_BYTES }: MediaLimits): FreebindError {
   return unreadable(
-    `${name} has more than ${maxBytes} bytes, which is the limit. Raise it (\`maxBytes\`) if the file is meant to be that large.`,
+    `${name} has more than ${maxBytes} bytes, which is the limit. Cut the file, or read it in a program with a higher limit (\`maxBytes\`).`,
   );
 }
 
