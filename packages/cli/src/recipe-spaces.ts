@@ -26,7 +26,15 @@ export async function pluginsFor(
   const brought = new Set((await Promise.all(plugins.map((plugin) => spacesIn(plugin, folder)))).flat());
   const missing = wanted.filter((id) => !brought.has(id));
   const own = Object.keys(OWN_PACKAGES).filter((name) => missing.some((id) => OWN_PACKAGES[name]?.includes(id)));
-  return [...plugins, ...own];
+  if (missing.every((id) => own.some((name) => OWN_PACKAGES[name]?.includes(id)))) return [...plugins, ...own];
+  // A space that nobody brings is refused with the names of those that there are.
+  const installed: string[] = [];
+  for (const name of Object.keys(OWN_PACKAGES))
+    await spacesIn(name, folder).then(
+      () => installed.push(name),
+      () => undefined,
+    );
+  return [...plugins, ...installed];
 }
 
 /** Ids of the spaces that a plugin can bring. None of its code is run, unless its options alone decide that. */

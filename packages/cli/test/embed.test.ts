@@ -63,6 +63,16 @@ describe('embed', () => {
     expect(stderr).not.toContain('skipped');
   });
 
+  test('names the spaces that there are where it is asked for another', async () => {
+    const { status, stderr } = await embed(['imagebnd', 'image', MEDIA, '--out', join(scratch(), 'none')]);
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringMatching(
+        /FREEBIND_SPACE_UNKNOWN: .*did you mean "imagebind"\? Known spaces: imagebind, .*clap-general/,
+      ),
+    ]);
+  });
+
   test('takes a command line of any length', async () => {
     // A path is at most 4 KiB; those of 700 pictures are no shorter together than these.
     const far = Array.from({ length: 12 }, () => `${'./'.repeat(2000)}pictures/000.png`);
