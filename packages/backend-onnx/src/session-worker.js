@@ -52,7 +52,13 @@ const sessionOptions = ({ device, threads }, keepsMemory) => ({
   logSeverityLevel: 4,
   // Training graphs transpose one factor of a weight's gradient, because GEMM reads it faster along its rows; this
   // optimiser would undo it, and cost a tenth of the step.
-  extra: { optimization: { disable_specified_optimizers: 'GemmTransposeFusion' } },
+  //
+  // Softmax weights of what is unlike are below float32's smallest normal number, which some processors take fifty times as long
+  // to multiply; as zeros they change no sum. onnxruntime heeds this in its own threads, and in the thread of a process's first session.
+  extra: {
+    optimization: { disable_specified_optimizers: 'GemmTransposeFusion' },
+    session: { set_denormal_as_zero: '1' },
+  },
 });
 
 /** Prefix of the outputs that replace a state. */
