@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { aggregate } from './commands/aggregate.ts';
 import { compose } from './commands/compose.ts';
@@ -19,6 +18,7 @@ import { train } from './commands/train.ts';
 import { tune } from './commands/tune.ts';
 import { usage } from './options.ts';
 import type { Manner, Session } from './session.ts';
+import { version } from './version.ts';
 
 /** The program with all its commands; commander's own messages and exits included. */
 export function createProgram(session: Session): Command {
@@ -79,9 +79,3 @@ Exit status: 0 done, 1 refused or failed (error FREEBIND_…), 2 wrong usage, 13
 Start with:
   $ freebind doctor
   $ freebind quickstart`;
-
-function version(): string {
-  // The package's own manifest, beside src and dist alike; its version is a string or npm would not have packed it.
-  const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
-  return manifest.version;
-}
