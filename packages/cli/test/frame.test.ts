@@ -16,9 +16,13 @@ test('loads neither core nor a backend to print help', async () => {
     'export async function resolve(s, c, n) { const r = await n(s, c); process._rawDebug(r.url); return r; }';
   const register = `import { register } from 'node:module'; register('data:text/javascript,${encodeURIComponent(hook)}');`;
   const node = ['--import', `data:text/javascript,${encodeURIComponent(register)}`];
-  for (const args of [['--version'], ['--help'], ['train', '--help']]) {
+  for (const [last, ...args] of [
+    ['version', '--version'],
+    ['program', '--help'],
+    ['program', 'train', '--help'],
+  ] as const) {
     const { stderr } = await freebind(args, { node });
-    expect(stderr).toContain('dist/program.js');
+    expect(stderr).toContain(`dist/${last}.js`);
     expect(stderr).not.toMatch(
       /packages\/(core|backend|conformance|torch)|node_modules\/(zod|inversify|onnx|cli-progress)/,
     );
