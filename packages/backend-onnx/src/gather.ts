@@ -1,4 +1,4 @@
-import type { Matrix, TrainerOptions } from '@freebind/core';
+import { longestRow, type TrainerOptions } from '@freebind/core';
 import { packRows } from './packing.ts';
 import { blocksOf } from './rows.ts';
 import type { Packed, PackedByName } from './session-protocol.ts';
@@ -24,32 +24,21 @@ export async function gather(
   const frozen = new Set(sides.filter(({ network }) => network === undefined).map(({ table }) => table));
   const feeds: Record<string, Packed> = {};
   const lengths = new Map<string, number>();
-  for (const { table, width } of layout.tables) {
+  for (const table of new Set(layout.tables.map((feed) => feed.table))) {
+    const widths = layout.tables.filter((feed) => feed.table === table).map(({ width }) => width);
     for (const [block, { start, end }] of blocksOf(layout.rows).entries()) {
       const wanted = [numbers.subarray(start, end)];
       // With mixup, the rows of the first half and then their partners of the second.
       if (mixup) wanted.push(numbers.subarray(layout.rows + start, layout.rows + end));
       const batch = await tables[table]?.gather(Int32Array.from(wanted.flatMap((part) => [...part])));
       if (batch === undefined) continue;
-      const name = tableInput(table, width, block);
-      const packed = packRows(batch, 0, batch.rows, width, spent[name]?.data);
-      feeds[name] = mixup ? { ...packed, dims: [2, (end - start) * width] } : packed;
+      for (const width of widths) {
+        const name = tableInput(table, width, block);
+        const packed = packRows(batch, 0, batch.rows, width, spent[name]?.data);
+        feeds[name] = mixup ? { ...packed, dims: [2, (end - start) * width] } : packed;
+      }
       if (frozen.has(table)) lengths.set(table, Math.max(lengths.get(table) ?? 0, longestRow(batch)));
     }
   }
   return { feeds, lengths };
-}
-
-/** The largest ‖row‖₂. */
-function longestRow({ rows, cols, data }: Matrix): number {
-  let largest = 0;
-  for (let r = 0, at = 0; r < rows; r++) {
-    let sum = 0;
-    for (const end = at + cols; at < end; at++) {
-      const x = data[at] ?? 0;
-      sum += x * x;
-    }
-    if (!(sum <= largest)) largest = sum; // also when it is NaN
-  }
-  return Math.sqrt(largest);
 }

@@ -2,6 +2,7 @@ import {
   checkStep,
   checkTrainer,
   dropoutKeys,
+  longestRow,
   type Matrix,
   type Side,
   stateTensors,
@@ -172,18 +173,4 @@ function initialState({ networks }: TrainerOptions): Readonly<Record<string, Pic
 /** In float64. */
 function sum(packed: Packed | undefined): number {
   return numbersOf(packed).reduce((total, x) => total + x, 0);
-}
-
-/** The largest ‖row‖₂. */
-function longestRow({ rows, cols, data }: Matrix): number {
-  let largest = 0;
-  for (let r = 0, at = 0; r < rows; r++) {
-    let sum = 0;
-    for (const end = at + cols; at < end; at++) {
-      const x = data[at] ?? 0;
-      sum += x * x;
-    }
-    if (!(sum <= largest)) largest = sum; // also when it is NaN
-  }
-  return Math.sqrt(largest);
 }

@@ -75,6 +75,7 @@ export { type BindOptions, Freebind, freebind, type FreebindOptions } from './fr
 export {
   findBadRow,
   gatherRows,
+  longestRow,
   type Matrix,
   matrix,
   NORM_FLOOR,

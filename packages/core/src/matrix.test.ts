@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { isFreebindError } from './errors.ts';
-import { findBadRow, gatherRows, matrix, normaliseRows, sliceRows } from './matrix.ts';
+import { findBadRow, gatherRows, longestRow, matrix, normaliseRows, sliceRows } from './matrix.ts';
 
 const codeOf = (run: () => unknown): string | undefined => {
   try {
@@ -47,5 +47,12 @@ describe('matrix', () => {
     expect(findBadRow(matrix(2, 2, Float32Array.of(1, -Infinity, 0, -1)))).toEqual({ row: 0, problem: 'Inf' });
     expect(findBadRow(matrix(2, 2, Float32Array.of(1, 1, 0, 0)))).toEqual({ row: 1, problem: 'zero row' });
     expect(findBadRow(matrix(0, 2))).toBeUndefined();
+  });
+});
+
+describe('longestRow', () => {
+  it('is the length of the longest, and 0 of none', () => {
+    expect(longestRow(matrix(3, 2, Float32Array.of(1, 0, -3, 4, 0, 2)))).toBe(5);
+    expect(longestRow(matrix(0, 2))).toBe(0);
   });
 });

@@ -44,6 +44,20 @@ export function sliceRows(m: Matrix, start: number, end: number): Matrix {
   return { rows: end - start, cols: m.cols, data: m.data.subarray(start * m.cols, end * m.cols) };
 }
 
+/** The largest ‖row‖₂; of no rows, 0. */
+export function longestRow({ rows, cols, data }: Matrix): number {
+  let largest = 0;
+  for (let r = 0, at = 0; r < rows; r++) {
+    let sum = 0;
+    for (const end = at + cols; at < end; at++) {
+      const x = data[at] ?? 0;
+      sum += x * x;
+    }
+    if (!(sum <= largest)) largest = sum; // also when it is NaN
+  }
+  return Math.sqrt(largest);
+}
+
 /** The rows named by `indices`, copied in that order; a row may be named more than once. */
 export function gatherRows(m: Matrix, indices: ArrayLike<number>): Matrix {
   const { cols } = m;
