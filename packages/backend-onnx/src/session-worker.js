@@ -1,15 +1,19 @@
 // The one thread in which onnxruntime runs: `session.run` blocks the event loop of whoever calls it. This file is plain
 // JavaScript so that node starts the very same file from the sources and from the published package.
 import { parentPort } from 'node:worker_threads';
-import * as ort from 'onnxruntime-node';
+import { native } from '@freebind/threads/native';
+
+/** @import * as Ort from 'onnxruntime-node' */
+
+const ort = await native(() => import('onnxruntime-node'));
 
 // What goes wrong is thrown; onnxruntime need not write it to the terminal as well.
 ort.env.logLevel = 'fatal';
 
 /** @typedef {import('./session-protocol.ts').PackedByName} PackedByName */
-/** @typedef {Readonly<Record<string, ort.Tensor>>} Tensors */
+/** @typedef {Readonly<Record<string, Ort.Tensor>>} Tensors */
 
-/** @type {Map<number, ort.InferenceSession>} */
+/** @type {Map<number, Ort.InferenceSession>} */
 const sessions = new Map();
 /** Two sets of tensors each: the one that a run reads, and the one it writes, which the first run makes. @type {Map<number, { current: Tensors, spare: Tensors }>} */
 const states = new Map();
@@ -39,7 +43,7 @@ const present = (found) => {
 /**
  * @param {import('./session-protocol.ts').Placement} placement
  * @param {boolean} keepsMemory
- * @returns {ort.InferenceSession.SessionOptions}
+ * @returns {Ort.InferenceSession.SessionOptions}
  */
 const sessionOptions = ({ device, threads }, keepsMemory) => ({
   executionProviders: device === 'cpu' ? ['cpu'] : [device, 'cpu'],
@@ -86,7 +90,7 @@ const view = (windows) =>
  * is 5 % of the step, and 1.3 GB for FuseMix. It reads the outputs in order and throws at one that is no tensor; graphs of
  * freebind put such a one first, and by then all others are written.
  *
- * @param {ort.InferenceSession} session
+ * @param {Ort.InferenceSession} session
  * @param {{ current: Tensors, spare: Tensors }} state
  * @param {Tensors} feeds
  * @param {Tensors} windows
@@ -118,7 +122,7 @@ async function runInto(session, { current, spare }, feeds, windows) {
   };
 }
 
-/** @param {ort.Tensor} [tensor] @returns {ort.Tensor} */
+/** @param {Ort.Tensor} [tensor] @returns {Ort.Tensor} */
 const emptyLike = (tensor) => new ort.Tensor('float32', new Float32Array(tensor?.size ?? 1), tensor?.dims ?? []);
 
 /**
@@ -175,7 +179,7 @@ async function reply(call) {
   // A worker's port has no origin to name.
   /* oxlint-disable unicorn/require-post-message-target-origin */
   try {
-    const result = await answer(call);
+    const result = await native(() => answer(call));
     const packed = [...Object.values(result.outputs), ...Object.values(result.feeds ?? {})];
     const buffers = new Set(packed.map(({ data }) => data.buffer));
     parentPort?.postMessage({ id: call.id, ...result }, /** @type {ArrayBuffer[]} */ ([...buffers]));

@@ -1,5 +1,6 @@
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { FreebindError } from '@freebind/core';
+import { openWorker } from '@freebind/threads';
 import type { Call, Placement, PackedByName, Reply, Request, Window, Windows } from './session-protocol.ts';
 
 interface Pending {
@@ -23,7 +24,7 @@ export class Sessions {
     // onnxruntime would report to its makers, and on its way there a long command line overflows a thread's stack. It reads the
     // environment of the process, of which a thread has but a copy.
     process.env['ORT_DISABLE_TELEMETRY'] ??= '1';
-    this.#worker = new Worker(script, { name: 'onnxruntime' });
+    this.#worker = openWorker(script, { name: 'onnxruntime' });
     this.#worker.unref();
     this.#worker.on('message', (reply: Reply) => this.#settle(reply));
     this.#worker.on('error', (cause) => this.#fail('The thread that runs onnxruntime failed', cause));

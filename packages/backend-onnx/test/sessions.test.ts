@@ -75,6 +75,12 @@ describe('sessions', () => {
     expect(stdout.trim()).toBe('0.6,0.8');
   });
 
+  test('let the process end with the status it asks for while a graph runs, and run nothing more', async () => {
+    const script = fileURLToPath(new URL('processes/exit-in-run.js', import.meta.url));
+    const ended = await run(process.execPath, [script], { timeout: 30_000 }).catch((error: unknown) => error);
+    expect(ended).toMatchObject({ code: 7, stdout: '', stderr: '' });
+  });
+
   test('let onnxruntime keep nothing to report, nor read a command line of any length', async () => {
     const script = fileURLToPath(new URL('processes/use-backend.js', import.meta.url));
     const home = mkdtempSync(join(tmpdir(), 'freebind-onnx-'));

@@ -20,8 +20,7 @@ export class Interrupt {
   listen(say: (text: string) => void): void {
     const statuses = { SIGINT: INTERRUPTED, SIGTERM: TERMINATED };
     const on = (signal: keyof typeof statuses): void => {
-      // The next one is the system's, which ends the process whatever it is at; process.exit would end threads in the midst of
-      // native code, and that crashes.
+      // The next one is the system's, which ends the process whatever it is at; process.exit would wait for graphs that run.
       process.off('SIGINT', on).off('SIGTERM', on);
       this.#status = statuses[signal];
       say('Stopping at the next safe point; press Ctrl-C again to stop at once.');

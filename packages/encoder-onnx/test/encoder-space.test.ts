@@ -1,6 +1,8 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { FreebindError } from '@freebind/core';
 import { parseModelManifest } from '@freebind/models';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
@@ -82,6 +84,13 @@ test('closing while a graph runs refuses the run, and the process lives on', asy
     await busy.close();
     expect(await run).toMatchObject([{ status: 'rejected', reason: { code: 'FREEBIND_CLOSED' } }]);
   }
+});
+
+test('a process that exits while a graph runs ends with its own status', () => {
+  const large = writeTinyGraph(dir, 'large.onnx', { columns: 2000, dimension: 2000 });
+  const program = fileURLToPath(new URL('processes/exit-in-run.js', import.meta.url));
+  const ended = spawnSync(process.execPath, [program, large], { encoding: 'utf8', timeout: 30_000 });
+  expect(ended).toMatchObject({ status: 7, stdout: '', stderr: '' });
 });
 
 test('a file of the model that is damaged stops a run, and is no fault of its inputs', async () => {

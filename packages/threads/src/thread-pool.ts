@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { FreebindError, type FreebindErrorCode } from '@freebind/core';
+import { openWorker } from './open-worker.ts';
 
 /** What threads run, and how many there are at most. */
 export interface ThreadPoolOptions {
@@ -151,7 +152,7 @@ export class ThreadPool<Functions extends object> {
 
   #open(): Worker {
     const { module } = this.#options;
-    const worker = new Worker(new URL('./thread.js', import.meta.url), {
+    const worker = openWorker(new URL('./thread.js', import.meta.url), {
       workerData: { module: module.href },
       // Threads run builds (`builtModule`), also where the program is run from the sources.
       execArgv: process.execArgv.map((flag) => flag.replace('@freebind/source', 'default')),
