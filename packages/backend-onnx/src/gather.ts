@@ -25,13 +25,17 @@ export async function gather(
   const feeds: Record<string, Packed> = {};
   const lengths = new Map<string, number>();
   for (const table of new Set(layout.tables.map((feed) => feed.table))) {
+    const source = tables[table];
+    if (source === undefined) continue;
     const widths = layout.tables.filter((feed) => feed.table === table).map(({ width }) => width);
     for (const [block, { start, end }] of blocksOf(layout.rows).entries()) {
       const wanted = [numbers.subarray(start, end)];
       // With mixup, the rows of the first half and then their partners of the second.
       if (mixup) wanted.push(numbers.subarray(layout.rows + start, layout.rows + end));
-      const batch = await tables[table]?.gather(Int32Array.from(wanted.flatMap((part) => [...part])));
-      if (batch === undefined) continue;
+      // Rows that need no padding are gathered where the graph takes them from.
+      const into = widths.includes(source.cols) ? spent[tableInput(table, source.cols, block)]?.data : undefined;
+      const indices = Int32Array.from(wanted.flatMap((part) => [...part]));
+      const batch = await source.gather(indices, into instanceof Float32Array ? into : undefined);
       for (const width of widths) {
         const name = tableInput(table, width, block);
         const packed = packRows(batch, 0, batch.rows, width, spent[name]?.data);

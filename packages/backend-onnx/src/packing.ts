@@ -4,7 +4,7 @@ import type { Stored } from './widths.ts';
 
 /**
  * `count` rows from row `start` on as float32 and padded with zeros to `width` columns; over `spent`, a buffer of an
- * earlier call whose padding is zero already, where it fits.
+ * earlier call whose padding is zero already, where it fits. Rows that lie there already stay as they are.
  */
 export function packRows(
   rows: Matrix,
@@ -15,7 +15,8 @@ export function packRows(
 ): Packed & { readonly data: Float32Array } {
   const size = count * width;
   const data = spent instanceof Float32Array && spent.length === size ? spent : new Float32Array(size);
-  copyColumns(rows.data.subarray(start * rows.cols, (start + count) * rows.cols), rows.cols, data, width);
+  if (data !== rows.data)
+    copyColumns(rows.data.subarray(start * rows.cols, (start + count) * rows.cols), rows.cols, data, width);
   return { type: 'float32', dims: [count, width], data };
 }
 

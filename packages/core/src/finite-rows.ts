@@ -14,7 +14,7 @@ export function finiteRows(table: Table): Table {
     cols: table.cols,
     source: table.source,
     read: async (start, end) => finite(await table.read(start, end), table, (row) => start + row),
-    gather: async (indices) => finite(await table.gather(indices), table, (row) => indices[row] ?? -1),
+    gather: async (indices, into) => finite(await table.gather(indices, into), table, (row) => indices[row] ?? -1),
   };
 }
 

@@ -58,11 +58,19 @@ export function longestRow({ rows, cols, data }: Matrix): number {
   return Math.sqrt(largest);
 }
 
-/** The rows named by `indices`, copied in that order; a row may be named more than once. */
-export function gatherRows(m: Matrix, indices: ArrayLike<number>): Matrix {
+/** Memory for `length` numbers of one precision: `into` if it is that, else new. */
+export function memoryFor(length: number, double: false, into?: Reals): Float32Array;
+export function memoryFor(length: number, double: true, into?: Reals): Float64Array;
+export function memoryFor(length: number, double: boolean, into?: Reals): Reals;
+export function memoryFor(length: number, double: boolean, into?: Reals): Reals {
+  if (into?.length === length && into instanceof Float64Array === double) return into;
+  return double ? new Float64Array(length) : new Float32Array(length);
+}
+
+/** The rows named by `indices`, copied in that order, into `into` if it has their length and precision; a row may be named more than once. */
+export function gatherRows(m: Matrix, indices: ArrayLike<number>, into?: Reals): Matrix {
   const { cols } = m;
-  const data =
-    m.data instanceof Float64Array ? new Float64Array(indices.length * cols) : new Float32Array(indices.length * cols);
+  const data = memoryFor(indices.length * cols, m.data instanceof Float64Array, into);
   for (let i = 0; i < indices.length; i++) {
     const r = indices[i] ?? -1;
     if (!(r >= 0 && r < m.rows)) {

@@ -12,6 +12,23 @@ const rowsOf = (from: number, to: number) =>
     `rows ${from}-${to}`,
   );
 
+describe('gather', () => {
+  const kinds = {
+    'a matrix': rowsOf(0, 5),
+    'some rows': selectRows(rowsOf(0, 5), Int32Array.of(0, 1, 2, 3, 4)),
+    'stacked rows': stackTables([rowsOf(0, 2), rowsOf(2, 5)]),
+  };
+  it.each(Object.entries(kinds))('puts rows of %s into memory of their size and precision', async (_, table) => {
+    const into = new Float32Array(4);
+    expect((await table.gather([3, 1], into)).data).toBe(into);
+    expect([...into]).toEqual([30, 31, 10, 11]);
+    for (const unfit of [new Float32Array(6), new Float64Array(4)]) {
+      expect((await table.gather([3, 1], unfit)).data).toEqual(into);
+      expect(unfit.every((x) => x === 0)).toBe(true);
+    }
+  });
+});
+
 describe('selectRows', () => {
   it('renumbers reads and gathers', async () => {
     const table = selectRows(rowsOf(0, 5), Int32Array.of(4, 1, 1));

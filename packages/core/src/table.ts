@@ -1,6 +1,6 @@
 import { FreebindError } from './errors.ts';
 import type { NumberFormat } from './files/number-format.ts';
-import { gatherRows, type Matrix, sliceRows } from './matrix.ts';
+import { gatherRows, type Matrix, memoryFor, type Reals, sliceRows } from './matrix.ts';
 
 /**
  * Rows that need not be in memory: a `.npy` file, a safetensors tensor, a matrix, or some of these in a row.
@@ -13,8 +13,11 @@ export interface Table {
   readonly source: string;
   /** Rows `start` to `end` (exclusive). */
   read(start: number, end: number): Promise<Matrix>;
-  /** The rows named by `indices`, in that order; a row may be named more than once. */
-  gather(indices: ArrayLike<number>): Promise<Matrix>;
+  /**
+   * The rows named by `indices`, in that order; a row may be named more than once. They lie in `into` if it has their length
+   * and precision and the table makes use of it.
+   */
+  gather(indices: ArrayLike<number>, into?: Reals): Promise<Matrix>;
   /** The same rows as they lie in a file, where they do; a table made of another's changed numbers has none. */
   readonly stored?: StoredRows;
 }
@@ -33,7 +36,7 @@ export function tableOf(m: Matrix, source = 'a matrix in memory'): Table {
     cols: m.cols,
     source,
     read: async (start, end) => sliceRows(m, start, end),
-    gather: async (indices) => gatherRows(m, indices),
+    gather: async (indices, into) => gatherRows(m, indices, into),
   };
 }
 
@@ -44,8 +47,11 @@ export function selectRows(table: Table, indices: Int32Array): Table {
     cols: table.cols,
     source: table.source,
     read: (start, end) => table.gather(indices.subarray(start, end)),
-    gather: (wanted) =>
-      table.gather(Int32Array.from({ length: wanted.length }, (_, i) => indices[wanted[i] ?? -1] ?? -1)),
+    gather: (wanted, into) =>
+      table.gather(
+        Int32Array.from({ length: wanted.length }, (_, i) => indices[wanted[i] ?? -1] ?? -1),
+        into,
+      ),
   };
 }
 
@@ -68,7 +74,7 @@ export function stackTables(tables: readonly Table[]): Table {
   }
   if (tables.length === 1) return first;
 
-  const gather = async (indices: ArrayLike<number>): Promise<Matrix> => {
+  const gather = async (indices: ArrayLike<number>, into?: Reals): Promise<Matrix> => {
     // By table: which of its rows are wanted, and where in the answer each goes.
     const wanted = tables.map(() => ({ rows: [] as number[], places: [] as number[] }));
     for (let i = 0; i < indices.length; i++) {
@@ -87,7 +93,7 @@ export function stackTables(tables: readonly Table[]): Table {
     const parts = await Promise.all(tables.map((table, t) => table.gather(wanted[t]?.rows ?? [])));
     // Rounding the others to float32 would lose what a float64 backend computed.
     const double = parts.some((part) => part.data instanceof Float64Array);
-    const data = double ? new Float64Array(indices.length * first.cols) : new Float32Array(indices.length * first.cols);
+    const data = memoryFor(indices.length * first.cols, double, into);
     parts.forEach((part, t) => {
       wanted[t]?.places.forEach((place, i) => {
         data.set(part.data.subarray(i * first.cols, (i + 1) * first.cols), place * first.cols);

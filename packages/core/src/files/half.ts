@@ -1,10 +1,9 @@
 /** What each of the 2¹⁶ half floats is, once one was decoded: looking up takes a third of the time of computing. */
 let halves: Float32Array | undefined;
 
-/** float32 numbers of IEEE half floats, exact: subnormals, infinities, NaN and the sign of zero included. */
-export function decodeF16(bits: Uint16Array): Float32Array {
+/** float32 numbers of IEEE half floats, exact: subnormals, infinities, NaN and the sign of zero included; over `out` from its start. */
+export function decodeF16(bits: Uint16Array, out: Float32Array = new Float32Array(bits.length)): Float32Array {
   const known = (halves ??= everyHalf());
-  const out = new Float32Array(bits.length);
   for (let i = 0; i < bits.length; i++) out[i] = known[bits[i] ?? 0] ?? 0;
   return out;
 }
@@ -22,11 +21,11 @@ function everyHalf(): Float32Array {
   return out;
 }
 
-/** float32 numbers of bfloat16 ones, exact: the upper half of a float32's bits. */
-export function decodeBF16(bits: Uint16Array): Float32Array {
-  const words = new Uint32Array(bits.length);
+/** float32 numbers of bfloat16 ones, exact: the upper half of a float32's bits; over `out` from its start. */
+export function decodeBF16(bits: Uint16Array, out: Float32Array = new Float32Array(bits.length)): Float32Array {
+  const words = new Uint32Array(out.buffer, out.byteOffset, out.length);
   for (let i = 0; i < bits.length; i++) words[i] = (bits[i] ?? 0) << 16;
-  return new Float32Array(words.buffer);
+  return out;
 }
 
 /** Half floats nearest to `numbers`, ties to even, from either precision in one rounding, as NumPy's `astype('f2')`; beyond 65504 + 16 they are Inf. */

@@ -183,9 +183,11 @@ describe('reading in parts', () => {
         const indices = wild.map((i) => i % rows);
         const [start = 0, end = rows] = indices.slice(0, 2).sort((a, b) => a - b);
         const gathered = await table.gather(indices);
+        const again = await table.gather([...indices].reverse(), gathered.data.slice());
         const read = await table.read(start, end);
         await table.close();
         expect(same(gathered, gatherRows(whole, indices))).toBe(true);
+        expect(same(again, gatherRows(whole, [...indices].reverse()))).toBe(true);
         expect(same(read, sliceRows(whole, start, end))).toBe(true);
       }),
       { numRuns: 60 },
@@ -212,6 +214,22 @@ describe('reading in parts', () => {
     clock.mockRestore();
     await table.close();
     expect(same(gathered, gatherRows(whole, indices))).toBe(true);
+  });
+
+  test.each<[NpyDtype, Float32Array | Float64Array]>([
+    ['f2', new Float32Array(6)],
+    ['f4', new Float32Array(6)],
+    ['f8', new Float64Array(6)],
+  ])('gathers rows of %s into memory of their size and precision', async (dtype, into) => {
+    const path = join(dir, 'into.npy');
+    await writeNpy(path, matrix(3, 2, Float32Array.of(1, 2, 3, 4, 5, 6)), { dtype });
+    const table = await openNpy(path);
+    const { data } = await table.gather([2, 0, 1], into);
+    const unfit = await table.gather([2, 0], into);
+    await table.close();
+    expect(data).toBe(into);
+    expect([...into]).toEqual([5, 6, 1, 2, 3, 4]);
+    expect([...unfit.data]).toEqual([5, 6, 1, 2]);
   });
 
   test('refuses rows that are not there', async () => {

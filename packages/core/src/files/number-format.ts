@@ -1,4 +1,4 @@
-import type { Reals } from '../matrix.ts';
+import { memoryFor, type Reals } from '../matrix.ts';
 import { decodeBF16, decodeF16, encodeF16 } from './half.ts';
 
 /** How a file stores real numbers, by safetensors' names; little-endian, as every machine is that freebind's runtimes run on. */
@@ -19,6 +19,34 @@ export function decodeReals(format: NumberFormat, bytes: ArrayBuffer): Reals {
     case 'F64':
       return new Float64Array(bytes);
   }
+}
+
+/** Numbers of a format that are decoded piece by piece. */
+export interface Decoding {
+  /** As `decodeReals` gives them. */
+  readonly data: Reals;
+  /** Puts the numbers in `bytes` at `at` of `data`. */
+  readonly decode: (bytes: Uint8Array, at: number) => void;
+}
+
+/** Memory for `count` numbers of a format, to be decoded into: `into` if it has their length and precision, else new. */
+export function startDecoding(format: NumberFormat, count: number, into?: Reals): Decoding {
+  if (format === 'F64') {
+    const data = memoryFor(count, true, into);
+    return { data, decode: (bytes, at) => data.set(viewOf(Float64Array, bytes), at) };
+  }
+  const data = memoryFor(count, false, into);
+  if (format === 'F32') return { data, decode: (bytes, at) => data.set(viewOf(Float32Array, bytes), at) };
+  const widen = format === 'F16' ? decodeF16 : decodeBF16;
+  return { data, decode: (bytes, at) => void widen(viewOf(Uint16Array, bytes), data.subarray(at)) };
+}
+
+/** `bytes` as numbers; they begin where such a number may. */
+function viewOf<View>(
+  Numbers: { new (buffer: ArrayBufferLike, at: number, count: number): View; readonly BYTES_PER_ELEMENT: number },
+  { buffer, byteOffset, length }: Uint8Array,
+): View {
+  return new Numbers(buffer, byteOffset, length / Numbers.BYTES_PER_ELEMENT);
 }
 
 /** The bytes of `numbers`, rounded to nearest where `format` is narrower; a view of `numbers` where it is their own. */

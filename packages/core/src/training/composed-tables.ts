@@ -76,7 +76,7 @@ export function composeLater(from: ComposedFrom): ComposedTables {
       cols: shape.dimension,
       source,
       read: async (start, end) => table().read(start, end),
-      gather: async (indices) => table().gather(indices),
+      gather: async (indices, into) => table().gather(indices, into),
     };
   };
   return {

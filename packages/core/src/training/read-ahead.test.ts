@@ -41,6 +41,22 @@ test('each row is read once an epoch, a window at a time, and one window ahead o
   await reader.close();
 });
 
+test('two memories a table serve all windows, and those of ever fewer rows too', async () => {
+  const inner = tableOf(normalMatrix(100, 3, random('rows')));
+  const memories = new Set<unknown>();
+  const gather: Table['gather'] = async (indices, into) => {
+    memories.add(into?.buffer);
+    return inner.gather(indices, into);
+  };
+  const reader = readAhead({ x: { ...inner, gather } }, { rowsOf: order, steps: 10, batches: 3 });
+  for (let step = 0; step < 10; step++) {
+    await reader.advance(step);
+    expect(await reader.tables['x']?.gather(order(step))).toEqual(await inner.gather(order(step)));
+  }
+  expect([memories.size, memories.has(undefined)]).toEqual([2, false]);
+  await reader.close();
+});
+
 test('a run that goes on in the middle of a window begins with that window', async () => {
   const { table, calls } = counted(100, 3);
   const reader = readAhead({ x: table }, { rowsOf: order, steps: 10, batches: 3 });

@@ -1,4 +1,4 @@
-import { type Matrix, matrix } from '../matrix.ts';
+import { gatherRows, type Matrix, type Reals } from '../matrix.ts';
 import type { Table } from '../table.ts';
 import type { BlockShuffle } from './shuffle.ts';
 
@@ -60,6 +60,17 @@ export function readAhead(
 ): ReadAhead {
   let current: Window | undefined;
   let next: Promise<Window> | undefined;
+  // Of every table for even windows and for odd ones: the system takes as long to give new pages as it takes to read and
+  // decode what goes there. Rows of float64 find no use for it, and take new memory.
+  const memories = new Map<string, Float32Array>();
+
+  const memoryOf = (name: string, number: number, length: number): Float32Array => {
+    const key = `${number % 2} ${name}`;
+    const found = memories.get(key);
+    const memory = found === undefined || found.length < length ? new Float32Array(length) : found;
+    memories.set(key, memory);
+    return memory.subarray(0, length);
+  };
 
   const load = async (number: number): Promise<Window> => {
     const wanted = new Set<number>();
@@ -67,7 +78,10 @@ export function readAhead(
       for (const row of rowsOf(step)) wanted.add(row);
     const rows = Int32Array.from(wanted).sort();
     const matrices: Record<string, Matrix> = {};
-    for (const [name, table] of Object.entries(tables)) matrices[name] = await table.gather(rows);
+    for (const [name, table] of Object.entries(tables)) {
+      const into = memoryOf(name, number, rows.length * table.cols);
+      matrices[name] = await table.gather(rows, into);
+    }
     return { number, rows, matrices };
   };
   const inMemory = (name: string, table: Table): Table => ({
@@ -75,10 +89,10 @@ export function readAhead(
     cols: table.cols,
     source: table.source,
     read: (start, end) => table.read(start, end),
-    gather: async (indices) => {
+    gather: async (indices, into) => {
       const held = current?.matrices[name];
-      const found = current === undefined || held === undefined ? undefined : pick(current.rows, held, indices);
-      return found ?? table.gather(indices);
+      const found = current === undefined || held === undefined ? undefined : pick(current.rows, held, indices, into);
+      return found ?? table.gather(indices, into);
     },
   });
   return {
@@ -97,24 +111,20 @@ export function readAhead(
     close: async () => {
       await next?.catch(() => undefined);
       [current, next] = [undefined, undefined];
+      memories.clear();
     },
   };
 }
 
 /** Rows `indices` of a window, or undefined when one of them is not in it. */
-function pick(rows: Int32Array, held: Matrix, indices: ArrayLike<number>): Matrix | undefined {
-  const { cols, data } = held;
-  const out = matrix(
-    indices.length,
-    cols,
-    data instanceof Float64Array ? new Float64Array(indices.length * cols) : undefined,
-  );
+function pick(rows: Int32Array, held: Matrix, indices: ArrayLike<number>, into?: Reals): Matrix | undefined {
+  const places = new Int32Array(indices.length);
   for (let i = 0; i < indices.length; i++) {
     const place = find(rows, indices[i] ?? -1);
     if (place === undefined) return undefined;
-    out.data.set(data.subarray(place * cols, (place + 1) * cols), i * cols);
+    places[i] = place;
   }
-  return out;
+  return gatherRows(held, places, into);
 }
 
 function find(sorted: Int32Array, wanted: number): number | undefined {
