@@ -5,81 +5,163 @@
   (memory (export "memory") 1)
 
   ;; Pillow's first pass (Resample.c, ImagingResampleHorizontal_8bpc): `rows` rows of `stride` bytes of RGB become rows of `width`
-  ;; pixels. Lanes are red, green, blue and one that is not used; sums are whole numbers of 32 bits, so their order is all one.
+  ;; pixels, four rows at a time, so that up to three rows more are read and written. Output x is a sum over counts[x] pairs of pixels
+  ;; from starts[x] on. Of each pair's weights come the upper parts, in units of 2^11, as two numbers of 16 bits, then the lower eleven
+  ;; bits: with them, one instruction multiplies and adds two taps of a pixel. Lanes are red, green, blue and one that is not used; sums
+  ;; are whole numbers of 32 bits, so their order is all one. `pairs` is of one output's weights.
   (func (export "across")
     (param $src i32) (param $stride i32) (param $rows i32)
-    (param $starts i32) (param $counts i32) (param $weights i32) (param $taps i32)
+    (param $starts i32) (param $counts i32) (param $weights i32) (param $pairs i32)
     (param $width i32) (param $out i32)
-    (local $x i32) (local $from i32) (local $w i32) (local $end i32) (local $sum v128)
-    (loop $row
+    (local $x i32) (local $p i32) (local $q i32) (local $r i32) (local $s i32) (local $w i32) (local $end i32) (local $row i32)
+    (local $high v128) (local $low v128) (local $v v128)
+    (local $a v128) (local $b v128) (local $c v128) (local $d v128) (local $e v128) (local $f v128) (local $g v128) (local $h v128)
+    (local.set $row (i32.mul (local.get $width) (i32.const 3)))
+    (loop $four
       (local.set $x (i32.const 0))
       (loop $pixel
-        (local.set $from (i32.add (local.get $src)
+        (local.set $p (i32.add (local.get $src)
           (i32.mul (i32.load (i32.add (local.get $starts) (i32.shl (local.get $x) (i32.const 2)))) (i32.const 3))))
+        (local.set $q (i32.add (local.get $p) (local.get $stride)))
+        (local.set $r (i32.add (local.get $q) (local.get $stride)))
+        (local.set $s (i32.add (local.get $r) (local.get $stride)))
         (local.set $w (i32.add (local.get $weights)
-          (i32.shl (i32.mul (local.get $x) (local.get $taps)) (i32.const 2))))
+          (i32.shl (i32.mul (local.get $x) (local.get $pairs)) (i32.const 3))))
         (local.set $end (i32.add (local.get $w)
-          (i32.shl (i32.load (i32.add (local.get $counts) (i32.shl (local.get $x) (i32.const 2)))) (i32.const 2))))
-        (local.set $sum (v128.const i32x4 0x200000 0x200000 0x200000 0x200000)) ;; half a unit of 22 bits
-        (loop $tap
-          (local.set $sum (i32x4.add (local.get $sum)
-            (i32x4.mul
-              (i32x4.extend_low_i16x8_u (i16x8.extend_low_i8x16_u (v128.load32_zero (local.get $from))))
-              (v128.load32_splat (local.get $w)))))
-          (local.set $from (i32.add (local.get $from) (i32.const 3)))
-          (local.set $w (i32.add (local.get $w) (i32.const 4)))
-          (br_if $tap (i32.lt_u (local.get $w) (local.get $end))))
-        (local.set $sum (i32x4.shr_s (local.get $sum) (i32.const 22)))
-        (local.set $sum (i16x8.narrow_i32x4_s (local.get $sum) (local.get $sum)))
-        ;; The fourth byte is the next pixel's first, which is written after it.
-        (v128.store32_lane 0 (local.get $out) (i8x16.narrow_i16x8_u (local.get $sum) (local.get $sum)))
-        (local.set $out (i32.add (local.get $out) (i32.const 3)))
+          (i32.shl (i32.load (i32.add (local.get $counts) (i32.shl (local.get $x) (i32.const 2)))) (i32.const 3))))
+        (local.set $a (v128.const i32x4 0 0 0 0))
+        (local.set $c (local.get $a))
+        (local.set $e (local.get $a))
+        (local.set $g (local.get $a))
+        (local.set $b (v128.const i32x4 0x200000 0x200000 0x200000 0x200000)) ;; half a unit of 22 bits
+        (local.set $d (local.get $b))
+        (local.set $f (local.get $b))
+        (local.set $h (local.get $b))
+        (loop $pair
+          (local.set $high (v128.load32_splat (local.get $w)))
+          (local.set $low (v128.load32_splat offset=4 (local.get $w)))
+          (local.set $v (i8x16.swizzle (v128.load64_zero (local.get $p))
+            (v128.const i8x16 0 -1 3 -1 1 -1 4 -1 2 -1 5 -1 -1 -1 -1 -1)))
+          (local.set $a (i32x4.add (local.get $a) (i32x4.dot_i16x8_s (local.get $v) (local.get $high))))
+          (local.set $b (i32x4.add (local.get $b) (i32x4.dot_i16x8_s (local.get $v) (local.get $low))))
+          (local.set $v (i8x16.swizzle (v128.load64_zero (local.get $q))
+            (v128.const i8x16 0 -1 3 -1 1 -1 4 -1 2 -1 5 -1 -1 -1 -1 -1)))
+          (local.set $c (i32x4.add (local.get $c) (i32x4.dot_i16x8_s (local.get $v) (local.get $high))))
+          (local.set $d (i32x4.add (local.get $d) (i32x4.dot_i16x8_s (local.get $v) (local.get $low))))
+          (local.set $v (i8x16.swizzle (v128.load64_zero (local.get $r))
+            (v128.const i8x16 0 -1 3 -1 1 -1 4 -1 2 -1 5 -1 -1 -1 -1 -1)))
+          (local.set $e (i32x4.add (local.get $e) (i32x4.dot_i16x8_s (local.get $v) (local.get $high))))
+          (local.set $f (i32x4.add (local.get $f) (i32x4.dot_i16x8_s (local.get $v) (local.get $low))))
+          (local.set $v (i8x16.swizzle (v128.load64_zero (local.get $s))
+            (v128.const i8x16 0 -1 3 -1 1 -1 4 -1 2 -1 5 -1 -1 -1 -1 -1)))
+          (local.set $g (i32x4.add (local.get $g) (i32x4.dot_i16x8_s (local.get $v) (local.get $high))))
+          (local.set $h (i32x4.add (local.get $h) (i32x4.dot_i16x8_s (local.get $v) (local.get $low))))
+          (local.set $p (i32.add (local.get $p) (i32.const 6)))
+          (local.set $q (i32.add (local.get $q) (i32.const 6)))
+          (local.set $r (i32.add (local.get $r) (i32.const 6)))
+          (local.set $s (i32.add (local.get $s) (i32.const 6)))
+          (br_if $pair (i32.lt_u (local.tee $w (i32.add (local.get $w) (i32.const 8))) (local.get $end))))
+        (local.set $v (i8x16.narrow_i16x8_u
+          (i16x8.narrow_i32x4_s
+            (i32x4.shr_s (i32x4.add (i32x4.shl (local.get $a) (i32.const 11)) (local.get $b)) (i32.const 22))
+            (i32x4.shr_s (i32x4.add (i32x4.shl (local.get $c) (i32.const 11)) (local.get $d)) (i32.const 22)))
+          (i16x8.narrow_i32x4_s
+            (i32x4.shr_s (i32x4.add (i32x4.shl (local.get $e) (i32.const 11)) (local.get $f)) (i32.const 22))
+            (i32x4.shr_s (i32x4.add (i32x4.shl (local.get $g) (i32.const 11)) (local.get $h)) (i32.const 22)))))
+        (local.set $p (i32.add (local.get $out) (i32.mul (local.get $x) (i32.const 3))))
+        (local.set $q (i32.add (local.get $p) (local.get $row)))
+        (local.set $r (i32.add (local.get $q) (local.get $row)))
+        (local.set $s (i32.add (local.get $r) (local.get $row)))
+        (v128.store16_lane 0 (local.get $p) (local.get $v))
+        (v128.store8_lane offset=2 2 (local.get $p) (local.get $v))
+        (v128.store16_lane 2 (local.get $q) (local.get $v))
+        (v128.store8_lane offset=2 6 (local.get $q) (local.get $v))
+        (v128.store16_lane 4 (local.get $r) (local.get $v))
+        (v128.store8_lane offset=2 10 (local.get $r) (local.get $v))
+        (v128.store16_lane 6 (local.get $s) (local.get $v))
+        (v128.store8_lane offset=2 14 (local.get $s) (local.get $v))
         (br_if $pixel (i32.lt_u (local.tee $x (i32.add (local.get $x) (i32.const 1))) (local.get $width))))
-      (local.set $src (i32.add (local.get $src) (local.get $stride)))
-      (br_if $row (local.tee $rows (i32.sub (local.get $rows) (i32.const 1))))))
+      (local.set $src (i32.add (local.get $src) (i32.shl (local.get $stride) (i32.const 2))))
+      (local.set $out (i32.add (local.get $out) (i32.shl (local.get $row) (i32.const 2))))
+      (br_if $four (i32.gt_s (local.tee $rows (i32.sub (local.get $rows) (i32.const 4))) (i32.const 0)))))
 
   ;; Its second pass (ImagingResampleVertical_8bpc), 16 bytes of a row at a time: `height` rows of `stride` bytes, of which row y is a
-  ;; sum over the source rows from starts[y] on, counted from the first one at `src`.
+  ;; sum over counts[y] pairs of source rows from starts[y] on, counted from the first one at `src`, with weights as in the first pass.
+  ;; One row behind the last may be read.
   (func (export "down")
     (param $src i32) (param $stride i32)
-    (param $starts i32) (param $counts i32) (param $weights i32) (param $taps i32)
+    (param $starts i32) (param $counts i32) (param $weights i32) (param $pairs i32)
     (param $height i32) (param $out i32)
     (local $y i32) (local $i i32) (local $from i32) (local $w i32) (local $end i32)
-    (local $weight v128) (local $bytes v128) (local $low v128) (local $high v128)
-    (local $a v128) (local $b v128) (local $c v128) (local $d v128)
+    (local $high v128) (local $low v128) (local $x v128) (local $z v128) (local $v v128)
+    (local $a v128) (local $b v128) (local $c v128) (local $d v128) (local $e v128) (local $f v128) (local $g v128) (local $h v128)
     (loop $row
       (local.set $i (i32.const 0))
       (loop $piece
         (local.set $from (i32.add (i32.add (local.get $src) (local.get $i))
           (i32.mul (i32.load (i32.add (local.get $starts) (i32.shl (local.get $y) (i32.const 2)))) (local.get $stride))))
         (local.set $w (i32.add (local.get $weights)
-          (i32.shl (i32.mul (local.get $y) (local.get $taps)) (i32.const 2))))
+          (i32.shl (i32.mul (local.get $y) (local.get $pairs)) (i32.const 3))))
         (local.set $end (i32.add (local.get $w)
-          (i32.shl (i32.load (i32.add (local.get $counts) (i32.shl (local.get $y) (i32.const 2)))) (i32.const 2))))
-        (local.set $a (v128.const i32x4 0x200000 0x200000 0x200000 0x200000))
-        (local.set $b (local.get $a))
+          (i32.shl (i32.load (i32.add (local.get $counts) (i32.shl (local.get $y) (i32.const 2)))) (i32.const 3))))
+        (local.set $a (v128.const i32x4 0 0 0 0))
         (local.set $c (local.get $a))
-        (local.set $d (local.get $a))
-        (loop $tap
-          (local.set $weight (v128.load32_splat (local.get $w)))
-          (local.set $bytes (v128.load (local.get $from)))
-          (local.set $low (i16x8.extend_low_i8x16_u (local.get $bytes)))
-          (local.set $high (i16x8.extend_high_i8x16_u (local.get $bytes)))
-          (local.set $a (i32x4.add (local.get $a) (i32x4.mul (i32x4.extend_low_i16x8_u (local.get $low)) (local.get $weight))))
-          (local.set $b (i32x4.add (local.get $b) (i32x4.mul (i32x4.extend_high_i16x8_u (local.get $low)) (local.get $weight))))
-          (local.set $c (i32x4.add (local.get $c) (i32x4.mul (i32x4.extend_low_i16x8_u (local.get $high)) (local.get $weight))))
-          (local.set $d (i32x4.add (local.get $d) (i32x4.mul (i32x4.extend_high_i16x8_u (local.get $high)) (local.get $weight))))
-          (local.set $from (i32.add (local.get $from) (local.get $stride)))
-          (local.set $w (i32.add (local.get $w) (i32.const 4)))
-          (br_if $tap (i32.lt_u (local.get $w) (local.get $end))))
+        (local.set $e (local.get $a))
+        (local.set $g (local.get $a))
+        (local.set $b (v128.const i32x4 0x200000 0x200000 0x200000 0x200000))
+        (local.set $d (local.get $b))
+        (local.set $f (local.get $b))
+        (local.set $h (local.get $b))
+        (loop $pair
+          (local.set $high (v128.load32_splat (local.get $w)))
+          (local.set $low (v128.load32_splat offset=4 (local.get $w)))
+          (local.set $x (v128.load (local.get $from)))
+          (local.set $z (v128.load (i32.add (local.get $from) (local.get $stride))))
+          ;; A byte of one row, then the same of the next.
+          (local.set $v (i8x16.shuffle 0 16 1 17 2 18 3 19 4 20 5 21 6 22 7 23 (local.get $x) (local.get $z)))
+          (local.set $z (i8x16.shuffle 8 24 9 25 10 26 11 27 12 28 13 29 14 30 15 31 (local.get $x) (local.get $z)))
+          (local.set $x (i16x8.extend_low_i8x16_u (local.get $v)))
+          (local.set $a (i32x4.add (local.get $a) (i32x4.dot_i16x8_s (local.get $x) (local.get $high))))
+          (local.set $b (i32x4.add (local.get $b) (i32x4.dot_i16x8_s (local.get $x) (local.get $low))))
+          (local.set $x (i16x8.extend_high_i8x16_u (local.get $v)))
+          (local.set $c (i32x4.add (local.get $c) (i32x4.dot_i16x8_s (local.get $x) (local.get $high))))
+          (local.set $d (i32x4.add (local.get $d) (i32x4.dot_i16x8_s (local.get $x) (local.get $low))))
+          (local.set $x (i16x8.extend_low_i8x16_u (local.get $z)))
+          (local.set $e (i32x4.add (local.get $e) (i32x4.dot_i16x8_s (local.get $x) (local.get $high))))
+          (local.set $f (i32x4.add (local.get $f) (i32x4.dot_i16x8_s (local.get $x) (local.get $low))))
+          (local.set $x (i16x8.extend_high_i8x16_u (local.get $z)))
+          (local.set $g (i32x4.add (local.get $g) (i32x4.dot_i16x8_s (local.get $x) (local.get $high))))
+          (local.set $h (i32x4.add (local.get $h) (i32x4.dot_i16x8_s (local.get $x) (local.get $low))))
+          (local.set $from (i32.add (local.get $from) (i32.shl (local.get $stride) (i32.const 1))))
+          (br_if $pair (i32.lt_u (local.tee $w (i32.add (local.get $w) (i32.const 8))) (local.get $end))))
         (v128.store (i32.add (local.get $out) (local.get $i))
           (i8x16.narrow_i16x8_u
-            (i16x8.narrow_i32x4_s (i32x4.shr_s (local.get $a) (i32.const 22)) (i32x4.shr_s (local.get $b) (i32.const 22)))
-            (i16x8.narrow_i32x4_s (i32x4.shr_s (local.get $c) (i32.const 22)) (i32x4.shr_s (local.get $d) (i32.const 22)))))
+            (i16x8.narrow_i32x4_s
+              (i32x4.shr_s (i32x4.add (i32x4.shl (local.get $a) (i32.const 11)) (local.get $b)) (i32.const 22))
+              (i32x4.shr_s (i32x4.add (i32x4.shl (local.get $c) (i32.const 11)) (local.get $d)) (i32.const 22)))
+            (i16x8.narrow_i32x4_s
+              (i32x4.shr_s (i32x4.add (i32x4.shl (local.get $e) (i32.const 11)) (local.get $f)) (i32.const 22))
+              (i32x4.shr_s (i32x4.add (i32x4.shl (local.get $g) (i32.const 11)) (local.get $h)) (i32.const 22)))))
         (br_if $piece (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 16))) (local.get $stride))))
       ;; What the last piece wrote past its row is the next row's, which is written after it.
       (local.set $out (i32.add (local.get $out) (local.get $stride)))
       (br_if $row (i32.lt_u (local.tee $y (i32.add (local.get $y) (i32.const 1))) (local.get $height)))))
+
+  ;; `count` pixels of RGB to red, green and blue bytes by themselves, 16 pixels at a time.
+  (func (export "planes") (param $pixels i32) (param $count i32) (param $red i32) (param $green i32) (param $blue i32)
+    (local $i i32) (local $a v128) (local $b v128) (local $c v128)
+    (loop $sixteen
+      (local.set $a (v128.load (local.get $pixels)))
+      (local.set $b (v128.load offset=16 (local.get $pixels)))
+      (local.set $c (v128.load offset=32 (local.get $pixels)))
+      (v128.store (i32.add (local.get $red) (local.get $i)) (i8x16.shuffle 0 1 2 3 4 5 6 7 8 9 10 17 20 23 26 29
+        (i8x16.shuffle 0 3 6 9 12 15 18 21 24 27 30 0 0 0 0 0 (local.get $a) (local.get $b)) (local.get $c)))
+      (v128.store (i32.add (local.get $green) (local.get $i)) (i8x16.shuffle 0 1 2 3 4 5 6 7 8 9 10 18 21 24 27 30
+        (i8x16.shuffle 1 4 7 10 13 16 19 22 25 28 31 0 0 0 0 0 (local.get $a) (local.get $b)) (local.get $c)))
+      (v128.store (i32.add (local.get $blue) (local.get $i)) (i8x16.shuffle 0 1 2 3 4 5 6 7 8 9 16 19 22 25 28 31
+        (i8x16.shuffle 2 5 8 11 14 17 20 23 26 29 0 0 0 0 0 0 (local.get $a) (local.get $b)) (local.get $c)))
+      (local.set $pixels (i32.add (local.get $pixels) (i32.const 48)))
+      (br_if $sixteen (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 16))) (local.get $count)))))
 
   ;; A polyphase filter in float32, at four places at a time, which share each weight: outputs of `count` phases, the first of which is
   ;; `phase`, whose taps begin at the sample at `x` + 4 · first[phase]; and as many from samples and to outputs `apart` and `outApart`

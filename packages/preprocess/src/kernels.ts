@@ -10,7 +10,7 @@ interface Kernels {
     starts: number,
     counts: number,
     weights: number,
-    taps: number,
+    pairs: number,
     width: number,
     out: number,
   ): void;
@@ -20,10 +20,11 @@ interface Kernels {
     starts: number,
     counts: number,
     weights: number,
-    taps: number,
+    pairs: number,
     height: number,
     out: number,
   ): void;
+  planes(pixels: number, count: number, red: number, green: number, blue: number): void;
   filter(
     x: number,
     first: number,

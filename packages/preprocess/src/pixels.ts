@@ -1,4 +1,5 @@
 import { FreebindError } from '@freebind/core';
+import { kernelsFor } from './kernels.ts';
 
 /** A picture: red, green and blue bytes of each pixel, row by row: [height, width, 3]. */
 export interface Pixels {
@@ -62,11 +63,13 @@ export function centreSquare(width: number, height: number, side: number, roundi
 export function toPlanes({ data, width, height }: Pixels): Uint8Array {
   checkPixels({ data, width, height });
   const area = width * height;
+  // What the kernel takes at a time are 16 pixels.
+  const { kernels, at } = kernelsFor([3 * 16 * Math.ceil(area / 16), area, area, area]);
+  const [source, ...places] = at;
+  const memory = new Uint8Array(kernels.memory.buffer);
+  memory.set(data, source);
+  kernels.planes(source, area, ...places);
   const planes = new Uint8Array(3 * area);
-  for (let i = 0, at = 0; i < area; i++, at += 3) {
-    planes[i] = data[at] ?? 0;
-    planes[area + i] = data[at + 1] ?? 0;
-    planes[2 * area + i] = data[at + 2] ?? 0;
-  }
+  places.forEach((place, c) => planes.set(memory.subarray(place, place + area), c * area));
   return planes;
 }

@@ -7,14 +7,20 @@ const PRECISION_BITS = 22;
 const SUPPORT = 2;
 /** Bytes of source rows that are handed to the first pass at a time: they stay in the cache, and memory does not grow with the picture. */
 const BAND = 2 ** 18;
+/** Rows that the first pass makes at a time. */
+const ROWS = 4;
+/** Bits of the lower part of a weight: signed, the upper part has 16 bits or less, and so has this. */
+const LOW_BITS = 11;
 
-/** Weights of one axis: output i is Σ weights[i · taps + t] · source[range[0] + starts[i] + t] over counts[i] values of t. */
+/** Weights of one axis: output i is a sum over source[range[0] + starts[i]] and what follows, in counts[i] pairs. */
 interface Weights {
-  readonly taps: number;
+  /** Most pairs of an output. */
+  readonly pairs: number;
   /** Of the source, what is read: the first, and behind the last. */
   readonly range: readonly [from: number, to: number];
   readonly starts: Int32Array;
   readonly counts: Int32Array;
+  /** [outputs, pairs, 2], of each pair the upper parts of both weights in one number, then the lower ones. */
   readonly values: Int32Array;
 }
 
@@ -34,44 +40,43 @@ export function resizeBicubic(
   const down = height === pixels.height ? undefined : weightsOf(pixels.height, height, region.top, region.height);
   // Source rows and columns that are read.
   const [top, bottom] = down === undefined ? [region.top, region.top + region.height] : down.range;
-  const [left, right] = across === undefined ? [region.left, region.left + region.width] : across.range;
 
-  const [from, to] = [3 * (right - left), 3 * region.width]; // bytes of a row before and after the first pass
-  const band = Math.max(Math.floor(BAND / from), 1);
+  const [from, to] = [3 * pixels.width, 3 * region.width]; // bytes of a row before and after the first pass
+  const band = ROWS * Math.max(Math.floor(BAND / (ROWS * from)), 1);
   const [xWeights, yWeights] = [across ?? NONE, down ?? NONE];
   const { kernels, at } = kernelsFor([
     band * from,
-    (bottom - top) * to,
+    (bottom - top + ROWS - 1) * to,
     region.height * to,
     ...bytesOf(xWeights),
     ...bytesOf(yWeights),
   ]);
   const [source, rows, out, xStarts, xCounts, xValues, yStarts, yCounts, yValues] = at;
   const memory = new Uint8Array(kernels.memory.buffer);
-  const copyRow = (y: number, place: number): void => {
-    const start = 3 * (y * pixels.width + left);
-    memory.set(pixels.data.subarray(start, start + from), place);
-  };
   if (across === undefined) {
-    for (let y = top; y < bottom; y++) copyRow(y, rows + (y - top) * to);
+    for (let y = top; y < bottom; y++) {
+      const start = y * from + 3 * region.left;
+      memory.set(pixels.data.subarray(start, start + to), rows + (y - top) * to);
+    }
   } else {
     put(kernels.memory.buffer, across, [xStarts, xCounts, xValues]);
+    const first = source + 3 * across.range[0];
     for (let y = top; y < bottom; y += band) {
       const count = Math.min(band, bottom - y);
-      for (let r = 0; r < count; r++) copyRow(y + r, source + r * from);
-      kernels.across(source, from, count, xStarts, xCounts, xValues, across.taps, region.width, rows + (y - top) * to);
+      memory.set(pixels.data.subarray(y * from, (y + count) * from), source);
+      kernels.across(first, from, count, xStarts, xCounts, xValues, across.pairs, region.width, rows + (y - top) * to);
     }
   }
   if (down !== undefined) {
     put(kernels.memory.buffer, down, [yStarts, yCounts, yValues]);
-    kernels.down(rows, to, yStarts, yCounts, yValues, down.taps, region.height, out);
+    kernels.down(rows, to, yStarts, yCounts, yValues, down.pairs, region.height, out);
   }
   const result = down === undefined ? rows : out;
   return { data: memory.slice(result, result + region.height * to), width: region.width, height: region.height };
 }
 
 const NONE: Weights = {
-  taps: 0,
+  pairs: 0,
   range: [0, 0],
   starts: new Int32Array(0),
   counts: new Int32Array(0),
@@ -98,11 +103,12 @@ function weightsOf(source: number, target: number, from: number, count: number):
   const scale = source / target;
   const filterScale = Math.max(scale, 1);
   const support = SUPPORT * filterScale;
-  const taps = Math.ceil(support) * 2 + 1;
+  const pairs = Math.ceil(support) + 1;
   const starts = new Int32Array(count);
   const counts = new Int32Array(count);
-  const values = new Int32Array(count * taps);
-  const kernel = new Float64Array(taps);
+  const values = new Int32Array(count * pairs * 2);
+  const kernel = new Float64Array(2 * pairs);
+  let last = 0;
   for (let i = 0; i < count; i++) {
     const centre = (from + i + 0.5) * scale;
     const start = Math.max(Math.trunc(centre - support + 0.5), 0);
@@ -114,15 +120,19 @@ function weightsOf(source: number, target: number, from: number, count: number):
       sum += weight;
     }
     for (let t = 0; t < end - start; t++) {
-      const weight = sum === 0 ? (kernel[t] ?? 0) : (kernel[t] ?? 0) / sum;
-      values[i * taps + t] = Math.trunc((weight < 0 ? -0.5 : 0.5) + weight * (1 << PRECISION_BITS));
+      const share = sum === 0 ? (kernel[t] ?? 0) : (kernel[t] ?? 0) / sum;
+      const weight = Math.trunc((share < 0 ? -0.5 : 0.5) + share * (1 << PRECISION_BITS));
+      const [pair, shift] = [2 * (i * pairs + (t >> 1)), 16 * (t & 1)];
+      values[pair] = (values[pair] ?? 0) | (((weight >> LOW_BITS) & 0xffff) << shift);
+      values[pair + 1] = (values[pair + 1] ?? 0) | ((weight & ((1 << LOW_BITS) - 1)) << shift);
     }
     starts[i] = start;
-    counts[i] = end - start;
+    counts[i] = Math.ceil((end - start) / 2);
+    last = end;
   }
   // Both ends grow with i.
-  const range = [starts[0] ?? 0, (starts[count - 1] ?? 0) + (counts[count - 1] ?? 0)] as const;
-  return { taps, range, starts: starts.map((start) => start - range[0]), counts, values };
+  const range = [starts[0] ?? 0, last] as const;
+  return { pairs, range, starts: starts.map((start) => start - range[0]), counts, values };
 }
 
 /** Keys' cubic with a = −0.5 (`bicubic_filter`). */

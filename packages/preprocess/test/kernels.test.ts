@@ -11,6 +11,7 @@ import {
 } from '@freebind/preprocess';
 import { describe, expect, test } from 'vitest';
 import { MelSpectrum } from '../src/mel-spectrum.ts';
+import { toPlanes } from '../src/pixels.ts';
 
 const noise = (length: number, name: string): Float32Array => {
   const draw = random('kernels', name);
@@ -40,6 +41,16 @@ describe('resizing', () => {
     );
     expect([...resizeBicubic(source, 70, 42, region).data]).toEqual(rows.flatMap((row) => [...row]));
   });
+});
+
+test.each([
+  [1, 1],
+  [5, 3],
+  [16, 4],
+])('%i × %i pixels to planes', (width, height) => {
+  const { data } = picture(width, height);
+  const planes = [0, 1, 2].flatMap((c) => Array.from(data.filter((_, i) => i % 3 === c)));
+  expect([...toPlanes({ data, width, height })]).toEqual(planes);
 });
 
 interface Picture {
