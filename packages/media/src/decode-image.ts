@@ -1,4 +1,5 @@
 import { FreebindError } from '@freebind/core';
+import type { default as Sharp } from 'sharp';
 import { checkSignal, MAX_PIXELS, type MediaLimits, unreadable } from './limits.ts';
 import { sniffImage } from './sniff.ts';
 
@@ -10,6 +11,9 @@ export interface DecodedImage {
 }
 
 const HOW = { failOn: 'truncated', ignoreIcc: true } as const;
+
+/** Loaded at the first picture of a thread, and kept: asking for a module again takes up to a millisecond where it goes through hooks. */
+let loading: Promise<typeof Sharp> | undefined;
 
 /**
  * Decodes JPEG, PNG, WebP, AVIF, GIF and TIFF (the first frame of an animation) to RGB as Pillow's `convert('RGB')` does and the
@@ -29,7 +33,7 @@ export async function decodeImage(bytes: Uint8Array, limits: MediaLimits = {}): 
       `These ${bytes.length} bytes begin as none of JPEG, PNG, WebP, AVIF, GIF and TIFF do. Convert the picture to one of them.`,
     );
   }
-  const { default: sharp } = await import('sharp');
+  const sharp = await (loading ??= import('sharp').then((module) => module.default));
   try {
     // The limit is held against the header, before anything is decoded.
     const { data, info } = await sharp(bytes, { ...HOW, limitInputPixels: maxPixels })
