@@ -41,17 +41,17 @@ function pictures(name: string, count: number, width: number, height: number): I
       const media = new MediaReader({ workers: at.threads });
       const threads = preparationOf<ImagebindPreparation>('space-imagebind', at.threads);
       const levels = squareLevels(IMAGEBIND_IMAGE);
+      const numbers = new Float32Array(3 * IMAGEBIND_IMAGE.side ** 2);
       return overFiles(at, [media, threads], async (path) => {
         const { bytes } = await media.readImage(path);
-        return levelsOf(await threads.call('image', [bytes]), levels);
+        return levelsOf(await threads.call('image', [bytes]), levels, numbers);
       });
     },
   };
 }
 
-/** The numbers that bytes of three channels stand for, which a space looks up in its graph's thread. */
-function levelsOf(bytes: Uint8Array, levels: Float32Array): Float32Array {
-  const out = new Float32Array(bytes.length);
+/** The numbers that bytes of three channels stand for, which a space looks up in its graph's thread, always in the same memory. */
+function levelsOf(bytes: Uint8Array, levels: Float32Array, out: Float32Array): Float32Array {
   const area = bytes.length / 3;
   for (let c = 0; c < 3; c++)
     for (let i = c * area; i < (c + 1) * area; i++) out[i] = levels[256 * c + (bytes[i] ?? 0)] ?? 0;
