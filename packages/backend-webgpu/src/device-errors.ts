@@ -22,6 +22,14 @@ export class OutOfMemory extends FreebindError {
   }
 }
 
+/** Mixed precision on an adapter that has no float16. */
+export function withoutHalf(adapter: string): FreebindError {
+  return new FreebindError(
+    'FREEBIND_CAPABILITY_MISSING',
+    `The webgpu backend was asked for mixed precision, but ${adapter} does not offer the feature shader-f16. Leave out the option precision, or set it to "float32".`,
+  );
+}
+
 /** One array that no binding of this device can cover. */
 export function tooLarge(what: string, bytes: number, largest: number): FreebindError {
   return new FreebindError(

@@ -1,7 +1,9 @@
 /// <reference types="@webgpu/types" />
 import { FreebindError } from '@freebind/core';
-import { deviceFailed, OutOfMemory, unavailable } from './device-errors.ts';
+import { deviceFailed, OutOfMemory, unavailable, withoutHalf } from './device-errors.ts';
 import type { Host } from './host.ts';
+import type { SubgroupMatrix } from './kernels/matmul-tiles.ts';
+import { fitsParts } from './kernels/matrix-matmul.ts';
 import type { Kernel } from './plan.ts';
 import { FOR_READING } from './usage.ts';
 
@@ -10,6 +12,11 @@ const RAISED = ['maxBufferSize', 'maxStorageBufferBindingSize'] as const;
 
 /** Lets lanes that run together hand each other numbers; the tiles of products that do are used where the adapter has it. */
 const SUBGROUPS: GPUFeatureName = 'subgroups';
+
+/** What kernels with float16 factors need of an adapter. */
+const HALF: GPUFeatureName = 'shader-f16';
+/** Products of small matrices by a subgroup; not in the standard yet, and so not in its types. */
+const MATRICES = 'chromium-experimental-subgroup-matrix' as GPUFeatureName;
 
 /** Counts of what is allocated on the device. */
 export interface Allocated {
@@ -25,6 +32,10 @@ export class Device {
   readonly software: boolean;
   /** Whether kernels may use subgroups: they are there, and whole ones fill a workgroup of 64. */
   readonly subgroups: boolean;
+  /** Whether kernels may use float16. */
+  readonly half: boolean;
+  /** The products of small matrices that mixed precision may use. */
+  readonly matrix: SubgroupMatrix | undefined;
   /** What tells adapters and, where it is told, their drivers apart. */
   readonly identity: Readonly<Record<'vendor' | 'architecture' | 'device' | 'description', string>>;
   readonly #device: GPUDevice;
@@ -38,28 +49,37 @@ export class Device {
     this.#held = { gpu };
     this.#device = device;
     const { vendor, architecture, description, device: model } = info;
-    this.name = description || [vendor, architecture, model].filter(Boolean).join(' ') || 'unnamed adapter';
+    this.name = nameOf(info);
     this.software = info.isFallbackAdapter;
     this.subgroups = device.features.has(SUBGROUPS);
+    this.half = device.features.has(HALF);
+    this.matrix = device.features.has(MATRICES) ? matrixOf(info) : undefined;
     this.identity = { vendor, architecture, device: model, description };
     void this.#watch();
   }
 
-  /** @throws FREEBIND_DEVICE_UNAVAILABLE */
-  static async open(host: Host, power: GPUPowerPreference): Promise<Device> {
+  /** `mixed`: for kernels with float16 factors too. @throws FREEBIND_DEVICE_UNAVAILABLE */
+  static async open(host: Host, power: GPUPowerPreference, mixed = false): Promise<Device> {
     let gpu: GPU;
     let adapter: GPUAdapter | null;
     try {
-      gpu = await host.findGpu();
+      gpu = await host.findGpu(mixed);
       adapter = await gpu.requestAdapter({ powerPreference: power });
     } catch (cause) {
       throw unavailable(cause);
     }
     if (adapter === null) throw unavailable();
     const { limits, features, info } = adapter;
+    if (mixed && !features.has(HALF)) throw withoutHalf(nameOf(info));
     const requiredLimits = Object.fromEntries(RAISED.map((name) => [name, limits[name]]));
     // Sizes are powers of two; an implementation that does not tell them may have any.
-    const requiredFeatures = features.has(SUBGROUPS) && (info.subgroupMaxSize ?? Infinity) <= 64 ? [SUBGROUPS] : [];
+    const subgroups = features.has(SUBGROUPS) && (info.subgroupMaxSize ?? Infinity) <= 64;
+    const matrices = mixed && subgroups && features.has(MATRICES) && matrixOf(info) !== undefined;
+    const requiredFeatures = [
+      ...(subgroups ? [SUBGROUPS] : []),
+      ...(mixed ? [HALF] : []),
+      ...(matrices ? [MATRICES] : []),
+    ];
     try {
       return new Device(gpu, adapter, await adapter.requestDevice({ requiredLimits, requiredFeatures }));
     } catch (cause) {
@@ -185,4 +205,34 @@ export class Device {
     this.#device.destroy();
     delete this.#held.gpu;
   }
+}
+
+function nameOf({ vendor, architecture, description, device }: GPUAdapterInfo): string {
+  return description || [vendor, architecture, device].filter(Boolean).join(' ') || 'unnamed adapter';
+}
+
+/** What Dawn tells of the small products that an adapter has. */
+interface MatrixInfo {
+  readonly componentType: string;
+  readonly resultComponentType: string;
+  readonly M: number;
+  readonly N: number;
+  readonly K: number;
+}
+
+/** The largest product of float16 matrices with float32 sums that fills a tile, on an adapter whose subgroups all have one size. */
+function matrixOf(info: GPUAdapterInfo): SubgroupMatrix | undefined {
+  const {
+    subgroupMinSize: lanes,
+    subgroupMaxSize,
+    subgroupMatrixConfigs = [],
+  } = info as GPUAdapterInfo & {
+    readonly subgroupMatrixConfigs?: Iterable<MatrixInfo>;
+  };
+  if (lanes === undefined || lanes !== subgroupMaxSize) return undefined;
+  return [...subgroupMatrixConfigs]
+    .filter((one) => one.componentType === 'f16' && one.resultComponentType === 'f32')
+    .map(({ M, N, K }): SubgroupMatrix => ({ m: M, n: N, k: K, lanes }))
+    .filter(fitsParts)
+    .reduce<SubgroupMatrix | undefined>((a, b) => (a && a.m * a.n * a.k >= b.m * b.n * b.k ? a : b), undefined);
 }

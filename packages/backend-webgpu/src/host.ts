@@ -5,9 +5,10 @@
 export interface Host {
   /**
    * The entry to WebGPU. Whoever calls this keeps it for as long as its device is used, and not longer: see `dawn.ts`.
+   * `experimental`: with features that the standard has not yet, where the host can say so.
    * @throws when there is none, saying why
    */
-  findGpu(): Promise<GPU>;
+  findGpu(experimental: boolean): Promise<GPU>;
 
   /** Where what was measured is kept for later runs, by whatever it depends on, as plain data; absent where nothing can be kept. */
   openMeasurements?(identity: object): Measurements;

@@ -5,7 +5,8 @@ export type { WebgpuOptions } from './options.ts';
 
 /**
  * Starts the backend without a container. In a browser it runs on `navigator.gpu`, elsewhere on Dawn, which loads here and not before.
- * @throws FREEBIND_ARGUMENT_INVALID, and FREEBIND_DEVICE_UNAVAILABLE when no adapter is found
+ * @throws FREEBIND_ARGUMENT_INVALID, FREEBIND_DEVICE_UNAVAILABLE when no adapter is found, and FREEBIND_CAPABILITY_MISSING when it has
+ * no float16 for mixed precision
  */
 export async function startWebgpu(options: WebgpuOptions = {}): Promise<Backend> {
   const { WebgpuBackend } = await import('./webgpu-backend.ts');

@@ -5,19 +5,27 @@ import { WatchedGpu } from '../test/watched-gpu.ts';
 import { Device } from './device.ts';
 import { host } from './host-node.ts';
 import { infoNce, STRIP_NUMBERS } from './info-nce.ts';
+import { type TileChoice, tileFor, TILES } from './kernels/matmul-tiles.ts';
 import { Memory } from './memory.ts';
 import { Plan, submitAndRead } from './plan.ts';
 import type { Rows } from './rows.ts';
-import { ruledTiles } from './tile-tuner.ts';
 
-const tiles = ruledTiles(true);
+const tiles: TileChoice = { choose: async (shape) => TILES[tileFor(shape, true)] };
 
 /** Records the loss of a pair and all its gradients, as a training step does. */
 function record(plan: Plan, memory: Memory, x: Rows, y: Rows, tau: Rows, stripNumbers?: number): readonly Rows[] {
   const [dx, dy] = [memory.take('dx', x.rows, x.cols), memory.take('dy', y.rows, y.cols)];
   const [slope, loss] = [memory.take('slope', 1, 1), memory.take('results', 1, 2)];
   const sides = { x, y, dx: { into: dx, add: false }, dy: { into: dy, add: false } };
-  const pair = { ...sides, temperature: tau, temperatureGradient: slope, results: loss, share: 1, isFirst: true };
+  const pair = {
+    ...sides,
+    temperature: tau,
+    temperatureGradient: slope,
+    results: loss,
+    share: 1,
+    scale: 1,
+    isFirst: true,
+  };
   infoNce(plan, memory, pair, stripNumbers);
   return [loss, dx, dy, slope];
 }

@@ -36,6 +36,8 @@ export interface PairOfRows {
   readonly results: Rows;
   /** Of this pair in the loss. */
   readonly share: number;
+  /** What all gradients are multiplied by. */
+  readonly scale: number;
   readonly isFirst: boolean;
 }
 
@@ -50,7 +52,7 @@ export interface PairOfRows {
  * scores stay and are not computed again.
  */
 export function infoNce(plan: Plan, memory: Memory, pair: PairOfRows, stripNumbers = STRIP_NUMBERS): void {
-  const { x, y, dx, temperature, share } = pair;
+  const { x, y, dx, temperature, share, scale } = pair;
   const n = x.rows;
   // A run against itself: while strips go by, ∂y has no whole rows to be added to.
   const apart = dx && dx.into === pair.dy?.into ? memory.take('∂y', n, y.cols) : undefined;
@@ -74,7 +76,7 @@ export function infoNce(plan: Plan, memory: Memory, pair: PairOfRows, stripNumbe
   for (const first of starts) {
     const scores = scoresOf(first);
     if (starts.length > 1) multiply(first);
-    infoNceGradient(plan, { scores, temperature, rowSums, columnSums, products, first, share });
+    infoNceGradient(plan, { scores, temperature, rowSums, columnSums, products, first, share: share * scale });
     const end = first + scores.rows;
     if (dx) matmul(plan, { a: scores, b: y, out: sliceOf(dx.into, first, end), add: dx.add });
     if (dy) {

@@ -1,5 +1,5 @@
 import type { Device } from './device.ts';
-import { type MatmulTile, type ProductShape, type TileName, TILES } from './kernels/matmul-tiles.ts';
+import { type ProductShape, type RegisterTile, type TileName, TILES } from './kernels/matmul-tiles.ts';
 import { matmul } from './kernels/matmul.ts';
 import { Memory } from './memory.ts';
 import { Plan } from './plan.ts';
@@ -13,10 +13,17 @@ const ROUNDS = 3;
 /** A tile that takes so many times as long as another at first is not timed again. */
 const HOPELESS = 3;
 
-/** Milliseconds of a product of this shape with each tile that suits it; tiles that the device refuses are left out. */
-export async function measureTiles(device: Device, shape: ProductShape): Promise<ReadonlyMap<TileName, number>> {
+/** Tiles by name. */
+type Tiles = Readonly<Partial<Record<TileName, RegisterTile>>>;
+
+/** Milliseconds of a product of this shape with each of `tiles` that suits it; those that the device refuses are left out. */
+export async function measureTiles(
+  device: Device,
+  shape: ProductShape,
+  tiles: Tiles = TILES,
+): Promise<ReadonlyMap<TileName, number>> {
   const memory = new Memory(device);
-  const candidates = candidatesFor(shape, device.subgroups).map(([name, tile]) => ({
+  const candidates = candidatesFor(tiles, shape, device.subgroups).map(([name, tile]) => ({
     name,
     plan: new Plan(device, { choose: async () => tile }),
   }));
@@ -47,9 +54,13 @@ export async function measureTiles(device: Device, shape: ProductShape): Promise
 }
 
 /** Those that are less than four times as high and as wide as the result: more of others would be computed for nothing. */
-function candidatesFor({ m, n }: ProductShape, subgroups: boolean): readonly (readonly [TileName, MatmulTile])[] {
+function candidatesFor(
+  tiles: Tiles,
+  { m, n }: ProductShape,
+  subgroups: boolean,
+): readonly (readonly [TileName, RegisterTile])[] {
   // The keys of a literal.
-  const all = Object.entries(TILES) as readonly (readonly [TileName, MatmulTile])[];
+  const all = Object.entries(tiles) as readonly (readonly [TileName, RegisterTile])[];
   return all.filter(
     ([, { threadsM, perM, threadsN, perN, reads }]) =>
       threadsM * perM < 4 * m && threadsN * perN < 4 * n && (subgroups || reads !== 'subgroup'),

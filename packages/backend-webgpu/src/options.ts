@@ -14,14 +14,20 @@ export interface WebgpuOptions {
    * the user's cache. It changes how long a run takes and never what it computes. Default true, and false on a device in software.
    */
   readonly tune?: boolean;
+  /**
+   * `mixed`: networks, in training and inference, and the losses round the factors of large products to float16, and add in float32;
+   * it needs an adapter with the feature `shader-f16`, and uses matrices of subgroups (tensor cores) where they are offered and
+   * compute what they should. Memory banks stay float32, so that pseudo pairs and rankings do. Default `float32`.
+   */
+  readonly precision?: 'float32' | 'mixed';
 }
 
 /** @throws FREEBIND_ARGUMENT_INVALID */
 export function checkOptions(
   options: WebgpuOptions,
 ): Required<Omit<WebgpuOptions, 'tune'>> & Pick<WebgpuOptions, 'tune'> {
-  refuseUnknownOptions('webgpu', options, ['power', 'residentMiB', 'tune']);
-  const { power = 'high-performance', residentMiB = 1024, tune } = options;
+  refuseUnknownOptions('webgpu', options, ['power', 'residentMiB', 'tune', 'precision']);
+  const { power = 'high-performance', residentMiB = 1024, tune, precision = 'float32' } = options;
   const powers: readonly string[] = ['high-performance', 'low-power'];
   if (!powers.includes(power) || !Number.isFinite(residentMiB) || residentMiB < 0) {
     throw new FreebindError(
@@ -35,5 +41,12 @@ export function checkOptions(
       `The webgpu backend was asked for tune "${String(tune)}"; it must be true or false.`,
     );
   }
-  return { power, residentMiB, ...(tune !== undefined && { tune }) };
+  const precisions: readonly string[] = ['float32', 'mixed'];
+  if (!precisions.includes(precision)) {
+    throw new FreebindError(
+      'FREEBIND_ARGUMENT_INVALID',
+      `The webgpu backend was asked for precision "${precision}"; it must be "float32" or "mixed".`,
+    );
+  }
+  return { power, residentMiB, precision, ...(tune !== undefined && { tune }) };
 }

@@ -96,9 +96,9 @@ export class WebgpuProjectorRunner implements ProjectorRunner {
   }
 
   async #projectTile(tile: Matrix): Promise<Float32Array> {
-    const { device, tiles } = this.#engine;
+    const { device, networkTiles } = this.#engine;
     const memory = new Memory(device);
-    const plan = new Plan(device, tiles);
+    const plan = new Plan(device, networkTiles);
     try {
       const mean = await device.guard('A projection', () => {
         const x = memory.take('rows', tile.rows, tile.cols);

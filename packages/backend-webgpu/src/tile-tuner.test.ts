@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { ProductShape, TileName } from './kernels/matmul-tiles.ts';
-import { TILES } from './kernels/matmul-tiles.ts';
+import { LARGE, TILES } from './kernels/matmul-tiles.ts';
 import { TileTuner } from './tile-tuner.ts';
 
 const shape = (m: number, n: number, k: number): ProductShape => ({ m, n, k, transposeA: false, transposeB: true });
@@ -11,6 +11,7 @@ function tunerOf(times: Partial<Record<TileName, number>>, found?: unknown) {
   const kept: object[] = [];
   const tuner = new TileTuner({
     rule: () => 'medium',
+    large: LARGE,
     measure: async (one) => {
       measured.push(one);
       return new Map(Object.entries(times) as [TileName, number][]); // the keys of a literal
@@ -63,6 +64,7 @@ test('a device that cannot measure computes by the rule, and nothing is kept', a
   const { kept } = tunerOf({});
   const tuner = new TileTuner({
     rule: () => 'medium',
+    large: LARGE,
     measure: () => Promise.reject(new Error('lost')),
     kept: { recall: async () => undefined, keep: async (all) => void kept.push(all) },
   });

@@ -1,31 +1,51 @@
 import { hash32 } from '@freebind/core';
 import type { Device } from './device.ts';
 import type { Host, Measurements } from './host.ts';
-import { type ProductShape, type TileChoice, tileFor, type TileName, TILES } from './kernels/matmul-tiles.ts';
+import {
+  HALF_TILES,
+  halfTileFor,
+  isLarge,
+  type MatmulTile,
+  type ProductShape,
+  type TileChoice,
+  tileFor,
+  type TileName,
+  TILES,
+} from './kernels/matmul-tiles.ts';
 import { tileSources } from './kernels/matmul.ts';
+import { layoutName } from './kernels/product.ts';
 import { measureTiles } from './measure-tiles.ts';
 
-/** Multiplications of a product that is worth measuring; a smaller one takes no longer than its submission. */
-const WORTHWHILE = 2 ** 22;
 /** Sides above this are measured as this: a device that is filled by such a product is filled by a larger one. */
 const LARGEST_SIDE = 1024;
 /** What another tile must gain to take the place of the rule's: less is noise. */
 const GAIN = 0.05;
 
-/** By rule, without measuring. */
-export function ruledTiles(software: boolean): TileChoice {
-  return { choose: async (shape) => TILES[tileFor(shape, software)] };
+const ALL = { ...TILES, ...HALF_TILES };
+
+/** Which tiles there are to choose from, and how. */
+export interface Choosing {
+  /** Whether large products have float16 factors. */
+  readonly mixed: boolean;
+  /** By measurements on the device, kept for later runs as long as adapter, driver and kernels stay the same; else by rule. */
+  readonly tune: boolean;
+  /** Multiplications of a product that is large. */
+  readonly large: number;
 }
 
-/** By measurements on the device, kept for later runs as long as adapter, driver and kernels stay the same. */
-export function tuneTiles(device: Device, host: Host): TileChoice {
+export function chooseTiles(device: Device, host: Host, { mixed, tune, large }: Choosing): TileChoice {
+  const rule = (shape: ProductShape): TileName =>
+    mixed && isLarge(shape, large) ? halfTileFor(shape) : tileFor(shape, device.software);
+  if (!tune) return { choose: async (shape) => ALL[rule(shape)] };
   return new TileTuner({
-    rule: (shape) => tileFor(shape, device.software),
-    measure: (shape) => measureTiles(device, shape),
+    rule,
+    large,
+    measure: (shape) => measureTiles(device, shape, mixed ? HALF_TILES : TILES),
     kept: host.openMeasurements?.({
       adapter: device.identity,
       subgroups: device.subgroups,
       kernels: hash32(tileSources()),
+      ...(mixed && { factors: 'float16' }),
     }),
   });
 }
@@ -34,14 +54,16 @@ export function tuneTiles(device: Device, host: Host): TileChoice {
 export interface TunerParts {
   /** The tile of products that are not measured, or cannot be. */
   readonly rule: (shape: ProductShape) => TileName;
+  /** Multiplications from which a product is measured. */
+  readonly large: number;
   /** Milliseconds by tile. */
   readonly measure: (shape: ProductShape) => Promise<ReadonlyMap<TileName, number>>;
   readonly kept: Measurements | undefined;
 }
 
 /**
- * Chooses tiles of large products by measuring each class of shapes once: sides are rounded up to powers of two. Since every tile gives
- * the same bits (`kernels/matmul.ts`), a choice that another load on the machine has spoiled costs time and nothing else.
+ * Chooses tiles of large products by measuring each class of shapes once: sides are rounded up to powers of two. Since all that it
+ * chooses between give the same bits (`kernels/matmul.ts`), a choice that another load on the machine has spoiled costs time and nothing else.
  */
 export class TileTuner implements TileChoice {
   readonly #parts: TunerParts;
@@ -54,15 +76,15 @@ export class TileTuner implements TileChoice {
     this.#parts = parts;
   }
 
-  async choose(shape: ProductShape): Promise<(typeof TILES)[TileName]> {
-    if (shape.m * shape.n * shape.k < WORTHWHILE) return TILES[this.#parts.rule(shape)];
+  async choose(shape: ProductShape): Promise<MatmulTile> {
+    if (!isLarge(shape, this.#parts.large)) return ALL[this.#parts.rule(shape)];
     const { key, measured } = classOf(shape);
     let chosen = this.#chosen.get(key);
     if (chosen === undefined) {
       chosen = this.#find(key, measured);
       this.#chosen.set(key, chosen);
     }
-    return TILES[await chosen];
+    return ALL[await chosen];
   }
 
   async #find(key: string, shape: ProductShape): Promise<TileName> {
@@ -105,13 +127,12 @@ function classOf({ m, n, k, transposeA, transposeB }: ProductShape): {
     number,
     number,
   ]; // three of three
-  const layout = `${transposeA ? 'Aᵀ' : 'A'}·${transposeB ? 'Bᵀ' : 'B'}`;
   return {
-    key: `${layout} ${tall}×${deep}×${wide}`,
+    key: `${layoutName(transposeA, transposeB)} ${tall}×${deep}×${wide}`,
     measured: { m: tall, n: wide, k: deep, transposeA, transposeB },
   };
 }
 
 function isTileName(name: unknown): name is TileName {
-  return typeof name === 'string' && Object.hasOwn(TILES, name);
+  return typeof name === 'string' && Object.hasOwn(ALL, name);
 }

@@ -29,13 +29,14 @@ export function recordStep(
   device: Device,
   memory: Memory,
   plan: Plan,
-  options: TrainerOptions,
+  options: TrainerOptions & { readonly mixed: boolean },
   sources: ReadonlyMap<string, BatchSource>,
 ): TrainStep {
-  const { objective, networks, batch, mixup = false } = options;
+  const { objective, networks, batch, mixup = false, mixed } = options;
   const { pairs, temperature } = objective;
   const rows = mixup ? batch / 2 : batch;
   const state = layOut(device, memory, options);
+  const scale = mixed ? gradientScale(rows, pairs.length) : 1;
   const runs = networkRuns(objective);
   const dropouts = runs.flatMap(({ network, table }, run) =>
     dropoutLayers(networks[network]?.layers ?? [], sources.get(table)?.rows.cols ?? 0, { run, rows }),
@@ -96,6 +97,7 @@ export function recordStep(
       temperatureGradient: tauGradient,
       results,
       share: 1 / pairs.length,
+      scale,
       isFirst: i === 0,
     });
   });
@@ -103,8 +105,17 @@ export function recordStep(
     pass.backward(found(back, key), false);
     memory.giveBack(found(back, key));
   }
-  for (const shelf of state.shelves) adam(plan, shelf, shelf.decays ? inputs.decaying : inputs.steady);
+  for (const shelf of state.shelves) adam(plan, shelf, shelf.decays ? inputs.decaying : inputs.steady, scale);
   return { state, inputs, results };
+}
+
+/**
+ * What gradients are multiplied by so that float16 holds them, the power of two next to 2n · pairs: a score's gradient is then near
+ * (P + Q − 2·I)/τ, of which float16 holds weights down to 2⁻¹⁴ τ in full and none is too large for τ above 2⁻¹⁴. Powers of two
+ * round nothing, so Adam, which divides by it, sees the same gradients.
+ */
+function gradientScale(rows: number, pairs: number): number {
+  return 2 ** Math.round(Math.log2(2 * rows * pairs));
 }
 
 /** The dropout layers of a network that is run, in order, with the widths they meet. */

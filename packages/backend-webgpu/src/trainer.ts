@@ -65,9 +65,9 @@ export class WebgpuTrainer implements Trainer {
   /** @throws what `checkTrainer` throws, and FREEBIND_BACKEND_FAILED when the device has too little memory */
   static async open(options: TrainerOptions, engine: Engine, lifetime: Lifetime): Promise<WebgpuTrainer> {
     checkTrainer(options);
-    const { device, tiles, residentBytes } = engine;
+    const { device, networkTiles, residentBytes, mixed } = engine;
     const memory = new Memory(device);
-    const plan = new Plan(device, tiles);
+    const plan = new Plan(device, networkTiles);
     let staging: GPUBuffer[] = [];
     try {
       const opened = await device.guard('Opening a trainer', () => {
@@ -75,7 +75,7 @@ export class WebgpuTrainer implements Trainer {
           device.createBuffer('step results', 2 * NUMBER, MAP_READ | COPY_TARGET),
         );
         const sources = batchSources(device, memory, options, residentBytes);
-        return { sources, recorded: recordStep(device, memory, plan, options, sources), staging };
+        return { sources, recorded: recordStep(device, memory, plan, { ...options, mixed }, sources), staging };
       });
       await fill(device, options, opened.sources, () => lifetime.check());
       await plan.prepare();

@@ -15,11 +15,27 @@ import { combine, type Part } from './combine.ts';
 import { type Allocated, Device } from './device.ts';
 import type { Engine } from './engine.ts';
 import type { Host } from './host.ts';
-import { ruledTiles, tuneTiles } from './tile-tuner.ts';
+import { LARGE, type TileChoice } from './kernels/matmul-tiles.ts';
+import { faultOf, matrixTiles } from './matrix-tiles.ts';
+import { chooseTiles, type Choosing } from './tile-tuner.ts';
 import { Lifetime } from './lifetime.ts';
 import { checkOptions, type WebgpuOptions } from './options.ts';
 import { WebgpuProjectorRunner } from './projector-runner.ts';
 import { WebgpuTrainer } from './trainer.ts';
+
+/**
+ * Rounding a factor to float16 costs up to 2⁻¹¹ of it, so a product of two up to 2⁻¹⁰, and a sum of many with signs of their own walks
+ * at random: it is off by about 2⁻¹¹ of the root of its squared terms, 2⁻¹⁰ after two layers, and five times that for the worst of a
+ * batch's entries.
+ */
+const MIXED_TOLERANCE = 2 ** -7;
+
+/** How networks and losses multiply, what of it people should see, and what was passed over. */
+interface Networks {
+  readonly tiles: TileChoice;
+  readonly notes: readonly string[];
+  readonly passedOver: readonly string[];
+}
 
 /** freebind's arithmetic on a WebGPU device: one kernel a file, recorded into plans, which runners submit. */
 export class WebgpuBackend implements Backend {
@@ -27,29 +43,40 @@ export class WebgpuBackend implements Backend {
   readonly #engine: Engine;
   readonly #lifetime = new Lifetime('backend');
 
-  private constructor(engine: Engine) {
+  private constructor(engine: Engine, { notes, passedOver }: Networks) {
     this.#engine = engine;
     this.manifest = {
       id: 'webgpu',
       precision: 'float32',
-      device: engine.device.name,
+      device: [engine.device.name, ...notes].join(', '),
+      ...(passedOver.length > 0 && { passedOver }),
       training: true,
       streamedBank: true,
       // Every sum has a fixed order, in every kernel and with every tile, and nothing is added atomically.
       bitwiseRepeatable: true,
-      // Rounding errors of a sum of k products walk at random, √k · 2⁻²⁴: 2⁻¹⁸ for the 4096 of the widest layers, as much again for
+      // In float32, rounding errors of a sum of k products walk at random, √k · 2⁻²⁴: 2⁻¹⁸ for the 4096 of the widest layers, as much again for
       // the layers behind. At FreeBind's temperature, 0.01, a score that is off by 2⁻²⁴ makes a weight off by 100 · 2⁻²⁴, 2⁻¹⁷; and
       // WGSL allows an exponential (3 + 2|x|) units in the last place, which e^x falls faster than: 3 · 2⁻²³. Together below 2⁻¹⁵.
-      tolerance: 2 ** -15,
+      tolerance: engine.mixed ? MIXED_TOLERANCE : 2 ** -15,
     };
   }
 
-  /** @throws FREEBIND_ARGUMENT_INVALID, and FREEBIND_DEVICE_UNAVAILABLE when no adapter is found */
-  static async start(options: WebgpuOptions = {}, on: Host = host): Promise<WebgpuBackend> {
-    const { power, residentMiB, tune } = checkOptions(options);
-    const device = await Device.open(on, power);
-    const tiles = (tune ?? !device.software) ? tuneTiles(device, on) : ruledTiles(device.software);
-    return new WebgpuBackend({ device, tiles, residentBytes: residentMiB * 2 ** 20 });
+  /**
+   * `large`: multiplications from which a product is measured, or its factors are rounded.
+   * @throws FREEBIND_ARGUMENT_INVALID, FREEBIND_DEVICE_UNAVAILABLE when no adapter is found, and FREEBIND_CAPABILITY_MISSING when it
+   * has no float16 for mixed precision
+   */
+  static async start(options: WebgpuOptions = {}, on: Host = host, large = LARGE): Promise<WebgpuBackend> {
+    const { power, residentMiB, precision, ...asked } = checkOptions(options);
+    const mixed = precision === 'mixed';
+    const device = await Device.open(on, power, mixed);
+    const tune = asked.tune ?? !device.software;
+    const tiles = chooseTiles(device, on, { mixed: false, tune, large });
+    const networks = mixed
+      ? await mixedNetworks(device, on, { mixed, tune, large })
+      : { tiles, notes: [], passedOver: [] };
+    const residentBytes = residentMiB * 2 ** 20;
+    return new WebgpuBackend({ device, tiles, networkTiles: networks.tiles, mixed, residentBytes }, networks);
   }
 
   /** What is allocated on the device at the moment. */
@@ -80,4 +107,16 @@ export class WebgpuBackend implements Backend {
     this.#lifetime.close();
     this.#engine.device.close();
   }
+}
+
+async function mixedNetworks(device: Device, host: Host, choosing: Choosing): Promise<Networks> {
+  const tiles = chooseTiles(device, host, choosing);
+  const notes = ['float16 factors'];
+  const { matrix } = device;
+  if (matrix === undefined) return { tiles, notes, passedOver: [] };
+  const name = `subgroup matrices of ${matrix.m} × ${matrix.n} × ${matrix.k}`;
+  const fault = await faultOf(device, { name, matrix });
+  return fault === undefined
+    ? { tiles: matrixTiles({ name, matrix }, choosing.large, tiles), notes: [...notes, name], passedOver: [] }
+    : { tiles, notes, passedOver: [fault] };
 }

@@ -1,4 +1,4 @@
-import { normalMatrix, random } from '@freebind/core';
+import { isFreebindError, normalMatrix, random } from '@freebind/core';
 import { expect, type TestContext } from 'vitest';
 import { Device } from '../src/device.ts';
 import { host } from '../src/host-node.ts';
@@ -25,8 +25,13 @@ export type RunKernel = <Name extends string>(
 /** Half a unit in the last place of 1 in float32: what one rounding costs, relative to its result. */
 export const U = 2 ** -24;
 
-/** One for all tests of a process, with which it ends. */
-const device = await orReason(Device.open(host, 'high-performance'));
+/** One for all tests of a process, with which it ends; with float16 where the adapter has it. */
+const device = await orReason(
+  Device.open(host, 'high-performance', true).catch((error: unknown) => {
+    if (isFreebindError(error, 'FREEBIND_CAPABILITY_MISSING')) return Device.open(host, 'high-performance');
+    throw error;
+  }),
+);
 
 /**
  * The body of a kernel's test. It is skipped where there is no device, which FREEBIND_REQUIRE_DEVICE=1 makes a failure, and where the
@@ -34,12 +39,15 @@ const device = await orReason(Device.open(host, 'high-performance'));
  */
 export function onDevice(
   check: (run: RunKernel) => Promise<void>,
-  needs?: Pick<MatmulTile, 'reads'>,
+  needs?: MatmulTile,
 ): (context: TestContext) => Promise<void> {
   return async ({ skip }) => {
     if (typeof device === 'string') return skip(device);
-    if (needs?.reads === 'subgroup' && !device.subgroups)
-      return skip(`${device.name} has no subgroups that fill 64 threads`);
+    if (needs && 'reads' in needs) {
+      if (needs.reads === 'subgroup' && !device.subgroups)
+        return skip(`${device.name} has no subgroups that fill 64 threads`);
+      if (needs.factors === 'float16' && !device.half) return skip(`${device.name} has no float16`);
+    }
     return check((arrays, record, tile) => runOn(device, arrays, record, tile));
   };
 }

@@ -15,7 +15,7 @@ export class WatchedGpu implements Host {
   }
 
   async findGpu(): Promise<GPU> {
-    const gpu = createGpu();
+    const gpu = createGpu(false);
     const requestAdapter: GPU['requestAdapter'] = async (options) => {
       const adapter = await gpu.requestAdapter(options);
       if (adapter === null) return null;

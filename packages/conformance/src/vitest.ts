@@ -16,7 +16,10 @@ import { type SpaceSamples, standardSamples } from './space-samples.ts';
 import { spaceCases } from './space.ts';
 import { storeCases } from './store.ts';
 
-/** Runs the suite on a backend. `create` may throw FREEBIND_DEVICE_UNAVAILABLE, which skips with its message. */
+/**
+ * Runs the suite on a backend. `create` may throw FREEBIND_DEVICE_UNAVAILABLE, where a machine has no device, or
+ * FREEBIND_CAPABILITY_MISSING, where its device has not what was asked of it: both skip with their message.
+ */
 export function describeBackend(name: string, create: () => Backend | Promise<Backend>): void {
   describeCases(name, backendCases, create, (backend) => backend.close());
 }
@@ -94,6 +97,7 @@ async function open<T>(create: () => T | Promise<T>): Promise<T | FreebindError>
   } catch (error) {
     if (isFreebindError(error, 'FREEBIND_DEVICE_UNAVAILABLE') && process.env['FREEBIND_REQUIRE_DEVICE'] !== '1')
       return error;
+    if (isFreebindError(error, 'FREEBIND_CAPABILITY_MISSING')) return error;
     throw error;
   }
 }

@@ -1,4 +1,4 @@
-import type { Kernel, Plan } from '../plan.ts';
+import { type Kernel, type Plan, real } from '../plan.ts';
 import { countOf, type Rows } from '../rows.ts';
 import { GROUP_NUMBER, THREADS, threadsFor } from './groups.ts';
 
@@ -13,17 +13,19 @@ export interface Trained {
 /**
  * Adam as PyTorch writes it, ε outside of the root, the decay decoupled:
  *
+ * Gradients come multiplied by `scale`, a power of two, and are divided by it first.
+ *
  *     m ← β₁ m + (1 − β₁) g    v ← β₂ v + (1 − β₂) g²    w ← w · keep − lr · (m · c₁) / (√(v · c₂) + ε)
  *
  * Shapes: all [n]; numbers [9]: lr, keep = 1 − lr · decay, β₁, 1 − β₁, β₂, 1 − β₂, c₁ = 1/(1 − β₁ᵗ), c₂ = 1/(1 − β₂ᵗ), ε.
- * Bindings: n; value, m, v, gradient, numbers. Dispatch: a thread an entry.
+ * Bindings: n, 1/scale; value, m, v, gradient, numbers. Dispatch: a thread an entry.
  * Source: Kingma and Ba 2015, algorithm 1; Loshchilov and Hutter 2019, algorithm 2.
  */
-export function adam(plan: Plan, { value, m, v, gradient }: Trained, numbers: Rows): void {
+export function adam(plan: Plan, { value, m, v, gradient }: Trained, numbers: Rows, scale = 1): void {
   const count = countOf(value);
   plan.dispatch({
     kernel: KERNEL,
-    numbers: [count],
+    numbers: [count, real(1 / scale)],
     bindings: [value, m, v, gradient, numbers],
     groups: threadsFor(count),
   });
@@ -32,7 +34,8 @@ export function adam(plan: Plan, { value, m, v, gradient }: Trained, numbers: Ro
 const KERNEL: Kernel = {
   label: 'adam',
   source: /* wgsl */ `
-@group(0) @binding(0) var<uniform> count: vec4u;
+struct Shape { count: u32, unscale: f32 }
+@group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read_write> value: array<f32>;
 @group(0) @binding(2) var<storage, read_write> m: array<f32>;
 @group(0) @binding(3) var<storage, read_write> v: array<f32>;
@@ -42,8 +45,8 @@ ${GROUP_NUMBER}
 @compute @workgroup_size(${THREADS})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) thread: u32) {
   let i = groupNumber(group, groups) * ${THREADS}u + thread;
-  if (i >= count.x) { return; }
-  let g = gradient[i];
+  if (i >= shape.count) { return; }
+  let g = shape.unscale * gradient[i];
   let first = fma(numbers[3], g, numbers[2] * m[i]);
   let second = fma(numbers[5] * g, g, numbers[4] * v[i]);
   m[i] = first;

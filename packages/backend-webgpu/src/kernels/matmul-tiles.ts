@@ -1,5 +1,5 @@
-/** How a workgroup divides its part of a matrix product. */
-export interface MatmulTile {
+/** How a workgroup divides its part of a matrix product among its threads, which keep sums in registers. */
+export interface RegisterTile {
   readonly name: string;
   readonly threadsM: number;
   readonly threadsN: number;
@@ -11,6 +11,23 @@ export interface MatmulTile {
    * A at once; or a subgroup reads a piece of each row of A together and its lanes hand it to each other.
    */
   readonly reads: 'direct' | 'subgroup' | { readonly staged: number };
+  /** Absent: float32. Float16 ones are rounded on the way into workgroup memory, see `staging.ts`; sums are float32 all the same. */
+  readonly factors?: 'float16';
+}
+
+/** A tile of 64 × 64 whose factors are float16 and whose products are the device's own, of small matrices that a subgroup holds together. */
+export interface MatrixTile {
+  readonly name: string;
+  readonly matrix: SubgroupMatrix;
+}
+
+/** A product of small matrices that an adapter offers: [m, k] · [k, n] of float16, added in float32. */
+export interface SubgroupMatrix {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  /** Of a subgroup: always so many. */
+  readonly lanes: number;
 }
 
 /**
@@ -30,10 +47,38 @@ export const TILES = {
   /** For devices whose subgroups are known to fill a workgroup of 64, where a measurement finds it faster. */
   lanes: { name: '8 × 128, subgroups', threadsM: 1, threadsN: 64, perM: 8, perN: 2, reads: 'subgroup' },
   large: { name: '128 × 128', threadsM: 16, threadsN: 16, perM: 8, perN: 8, reads: { staged: 8 } },
-} as const satisfies Record<string, MatmulTile>;
+} as const satisfies Record<string, RegisterTile>;
 
-/** The name of a tile. */
-export type TileName = keyof typeof TILES;
+/**
+ * For mixed precision. Half as many bytes of workgroup memory an entry, so slices of 16; a product of two float16 factors is exact in
+ * float32, so these two add up the same numbers in the same order and give the same bits as each other.
+ */
+export const HALF_TILES = {
+  half: {
+    name: '64 × 64, float16',
+    threadsM: 16,
+    threadsN: 16,
+    perM: 4,
+    perN: 4,
+    reads: { staged: 16 },
+    factors: 'float16',
+  },
+  halfLarge: {
+    name: '128 × 128, float16',
+    threadsM: 16,
+    threadsN: 16,
+    perM: 8,
+    perN: 8,
+    reads: { staged: 16 },
+    factors: 'float16',
+  },
+} as const satisfies Record<string, RegisterTile>;
+
+/** The name of a tile that is chosen by rule or by measuring. */
+export type TileName = keyof typeof TILES | keyof typeof HALF_TILES;
+
+/** How a product is computed. */
+export type MatmulTile = RegisterTile | MatrixTile;
 
 /** Of a product [m, k] · [k, n]; which side is given transposed decides how memory is walked, not what is computed. */
 export interface ProductShape {
@@ -49,10 +94,22 @@ export interface TileChoice {
   choose(shape: ProductShape): Promise<MatmulTile>;
 }
 
+/** Multiplications of a product that is worth measuring, or rounding the factors of; a smaller one takes no longer than its submission. */
+export const LARGE = 2 ** 22;
+
+export function isLarge({ m, n, k }: ProductShape, large: number): boolean {
+  return m * n * k >= large;
+}
+
 /** The tile for a product of this shape where nothing was measured. */
-export function tileFor({ m, n }: Pick<ProductShape, 'm' | 'n'>, software: boolean): TileName {
+export function tileFor({ m, n }: Pick<ProductShape, 'm' | 'n'>, software: boolean): keyof typeof TILES {
   if (software) return m <= 2 ? 'narrow' : 'direct';
   if (m <= 4) return 'flat';
   if (m <= 32 || n <= 32) return 'small';
   return m * n < 2 ** 20 ? 'medium' : 'large';
+}
+
+/** The same for products of float16 factors. */
+export function halfTileFor(shape: Pick<ProductShape, 'm' | 'n'>): keyof typeof HALF_TILES {
+  return shape.m * shape.n < 2 ** 20 ? 'half' : 'halfLarge';
 }

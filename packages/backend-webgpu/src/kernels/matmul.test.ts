@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { at, expectWithin, type Given, normal, onDevice, room, sum, table, U } from '../../test/run-kernel.ts';
-import { TILES } from './matmul-tiles.ts';
+import { at, expectWithin, type Given, normal, onDevice, real, room, sum, table, U } from '../../test/run-kernel.ts';
+import { HALF_TILES, TILES } from './matmul-tiles.ts';
 import { matmul } from './matmul.ts';
 
 /** No side is a multiple of any tile's or slice's; the largest tile is not filled once, smaller ones are more than once. */
@@ -40,6 +40,50 @@ for (const [name, tile] of Object.entries(TILES)) {
       const direct = await run({ a, b, out: room(m, n) }, (plan, on) => matmul(plan, on), TILES.direct);
       expect(found.along).toEqual(direct.out);
       expect(found.across).toEqual(direct.out);
+    }, tile),
+  );
+}
+
+/** The nearest float16 number of those that it has in full: eleven bits, ties to even. Adding 1.5 · 2⁵² rounds to a whole number. */
+function nearestHalf(x: number): number {
+  const unit = 2 ** (Math.floor(Math.log2(Math.abs(x))) - 10);
+  return (x / unit + 1.5 * 2 ** 52 - 1.5 * 2 ** 52) * unit;
+}
+
+function halves(given: Given & { readonly data: Float32Array }): typeof given {
+  return { ...given, data: given.data.map(nearestHalf) };
+}
+
+for (const [name, tile] of Object.entries(HALF_TILES)) {
+  test(
+    `the tile ${name} (${tile.name}) gives the product of the factors rounded to float16, added in float32, in the same bits as the other`,
+    onDevice(async (run) => {
+      const found = await run(
+        { a, b, aT: transposed(a), bT: transposed(b), along: room(m, n), across: room(m, n) },
+        (plan, on) => {
+          matmul(plan, { a: on.a, b: on.bT, transposeB: true, out: on.along });
+          matmul(plan, { a: on.aT, transposeA: true, b: on.b, out: on.across });
+        },
+        tile,
+      );
+      const [left, right] = [halves(a), halves(b)];
+      const rounded = table(m, n, (r, c) => sum(k, (i) => at(left, r, i) * at(right, i, c)));
+      expectWithin(found.along, rounded, (i) => CHAIN * (magnitudes[i] ?? 0));
+      const other = await run({ a, b, out: room(m, n) }, (plan, on) => matmul(plan, on), HALF_TILES.half);
+      expect(found.along).toEqual(other.out);
+      expect(found.across).toEqual(other.out);
+    }, tile),
+  );
+
+  test(
+    `the tile ${name} cuts factors off at the largest float16`,
+    onDevice(async (run) => {
+      const { out } = await run(
+        { a: real(1e6, -1e6, 65_504), b: { ...real(1, 2, 1), rows: 3, cols: 1 }, out: room(1, 1) },
+        (plan, on) => matmul(plan, on),
+        tile,
+      );
+      expect(out).toEqual(Float32Array.of(0));
     }, tile),
   );
 }

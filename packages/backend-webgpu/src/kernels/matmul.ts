@@ -1,61 +1,40 @@
 import type { Dispatch, Kernel, Plan } from '../plan.ts';
-import type { Rows } from '../rows.ts';
-import { type MatmulTile, TILES } from './matmul-tiles.ts';
-
-/** A matrix product with what happens to its result on the way out. */
-export interface Product {
-  /** [m, k], or [k, m] when `transposeA`. */
-  readonly a: Rows;
-  /** [k, n], or [n, k] when `transposeB`. */
-  readonly b: Rows;
-  /** [m, n]. */
-  readonly out: Rows;
-  readonly transposeA?: boolean;
-  readonly transposeB?: boolean;
-  /** `bias` [n] is added to every row; `add` adds to what is in out; `rescale` [m] multiplies the rows of what is in out and adds to it. */
-  readonly bias?: Rows;
-  readonly add?: boolean;
-  readonly rescale?: Rows;
-}
+import { matrixMatmul } from './matrix-matmul.ts';
+import { HALF_TILES, type MatmulTile, type RegisterTile, TILES } from './matmul-tiles.ts';
+import { bindingsFor, type Ending, endingOf, layoutName, operandsOf, type Product, storing } from './product.ts';
+import { bring, NEAREST_HALF } from './staging.ts';
 
 /**
  * out = A · B, register-tiled and mostly workgroup-tiled: a workgroup computes a tile of out, walking along k, as the tile says in
  * slices of A and B that it first brings into workgroup memory; a thread keeps its part of the tile in registers. Threads take
  * columns (and rows) that lie a workgroup's width apart, so that neighbours read and write neighbouring words.
  *
- * Every entry is one chain of fma along k, whatever the tile: so all tiles give the same bits on one device, and which of them a
- * tuning picks can change how long a run takes but never what it computes.
+ * Every entry is one chain of fma along k, whatever the tile: so all tiles of float32 factors give the same bits on one device, as do
+ * all of float16 factors, and which of them a tuning picks can change how long a run takes but never what it computes.
  *
  * Shapes: see `Product`. Bindings: m, n, k; A, B, out, bias or rescale. Dispatch: a workgroup a tile of out, x along n.
  * Source: the scheme is that of Volkov and Demmel 2008, "Benchmarking GPUs to tune dense linear algebra".
  */
 export function matmul(plan: Plan, product: Product): void {
-  const { a, out, transposeA = false, transposeB = false } = product;
-  const shape = { m: out.rows, n: out.cols, k: transposeA ? a.rows : a.cols, transposeA, transposeB };
+  const { transposeA = false, transposeB = false } = product;
+  const [m, n, k] = operandsOf(product).numbers;
+  const shape = { m, n, k, transposeA, transposeB };
   plan.dispatch(plan.tiles.choose(shape).then((tile) => matmulWith(product, tile)));
 }
 
 /** The product with a given tile. */
 export function matmulWith(product: Product, tile: MatmulTile): Dispatch {
-  const { a, b, out, transposeA = false, transposeB = false, bias, rescale, add = false } = product;
-  const { rows: m, cols: n } = out;
-  const k = transposeA ? a.rows : a.cols;
-  const ending = bias ? 'bias' : rescale ? 'rescale' : add ? 'add' : 'store';
-  const vector = bias ?? rescale;
+  if ('matrix' in tile) return matrixMatmul(product, tile);
+  const { transposeA = false, transposeB = false } = product;
+  const { numbers, bindings } = operandsOf(product);
+  const [m, n] = numbers;
   return {
-    kernel: kernelOf(tile, transposeA, transposeB, ending),
-    numbers: [m, n, k],
-    bindings: vector ? [a, b, out, vector] : [a, b, out],
+    kernel: kernelOf(tile, transposeA, transposeB, endingOf(product)),
+    numbers,
+    bindings,
     groups: [Math.ceil(n / (tile.threadsN * tile.perN)), Math.ceil(m / (tile.threadsM * tile.perM))],
   };
 }
-
-const ENDINGS = {
-  store: '$sum',
-  bias: '$sum + vector[n]',
-  add: 'out[i] + $sum',
-  rescale: 'fma(out[i], vector[m], $sum)',
-} as const;
 
 function each(count: number, line: (i: number) => string): string {
   return Array.from({ length: count }, (_, i) => line(i)).join('\n');
@@ -63,7 +42,7 @@ function each(count: number, line: (i: number) => string): string {
 
 /** What the ways to compute a tile share. */
 interface Parts {
-  readonly tile: MatmulTile;
+  readonly tile: RegisterTile;
   readonly transposeA: boolean;
   readonly transposeB: boolean;
   /** One line for each of the thread's rows, columns or entries. */
@@ -75,11 +54,12 @@ interface Parts {
 /** Every program that a measurement of tiles may have compared, as one text: what was measured of others says nothing of these. */
 export function tileSources(): string {
   const layouts = [false, true].flatMap((a) => [false, true].map((b) => [a, b] as const));
-  const kernels = Object.values(TILES).flatMap((tile) => layouts.map(([a, b]) => kernelOf(tile, a, b, 'store')));
+  const tiles = Object.values({ ...TILES, ...HALF_TILES });
+  const kernels = tiles.flatMap((tile) => layouts.map(([a, b]) => kernelOf(tile, a, b, 'store')));
   return kernels.map(({ source }) => source).join('\n');
 }
 
-function kernelOf(tile: MatmulTile, transposeA: boolean, transposeB: boolean, ending: keyof typeof ENDINGS): Kernel {
+function kernelOf(tile: RegisterTile, transposeA: boolean, transposeB: boolean, ending: Ending): Kernel {
   const { threadsM, threadsN, perM, perN } = tile;
   const [tileM, tileN] = [threadsM * perM, threadsN * perN];
   const eachRow: Parts['eachRow'] = (line) => each(perM, line);
@@ -87,15 +67,10 @@ function kernelOf(tile: MatmulTile, transposeA: boolean, transposeB: boolean, en
   const eachEntry: Parts['eachEntry'] = (line) => eachRow((i) => eachColumn((j) => line(i, j)));
   const parts: Parts = { tile, transposeA, transposeB, eachRow, eachColumn, eachEntry };
   const { declarations, body } = waysToRead(parts);
-  const hasVector = ending === 'bias' || ending === 'rescale';
   const source = /* wgsl */ `
 ${tile.reads === 'subgroup' ? 'enable subgroups;' : ''}
-struct Shape { m: u32, n: u32, k: u32 }
-@group(0) @binding(0) var<uniform> shape: Shape;
-@group(0) @binding(1) var<storage, read> a: array<f32>;
-@group(0) @binding(2) var<storage, read> b: array<f32>;
-@group(0) @binding(3) var<storage, read_write> out: array<f32>;
-${hasVector ? '@group(0) @binding(4) var<storage, read> vector: array<f32>;' : ''}
+${tile.factors === 'float16' ? 'enable f16;' : ''}
+${bindingsFor(ending)}
 ${declarations}
 @compute @workgroup_size(${threadsN}, ${threadsM})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u, @builtin(local_invocation_index) thread: u32${
@@ -109,15 +84,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
     (i, j) => `{
     let m = startM + local.y + ${i * threadsM}u;
     let n = startN + local.x + ${j * threadsN}u;
-    if (m < shape.m && n < shape.n) {
-      let i = m * shape.n + n;
-      out[i] = ${ENDINGS[ending].replace('$sum', `sum${i}_${j}`)};
-    }
+    ${storing(`sum${i}_${j}`, ending)}
   }`,
   )}
 }`;
-  const layout = `${transposeA ? 'Aᵀ' : 'A'}·${transposeB ? 'Bᵀ' : 'B'}`;
-  return { label: `matmul ${layout}, ${ending}, ${tile.name}`, source };
+  return { label: `matmul ${layoutName(transposeA, transposeB)}, ${ending}, ${tile.name}`, source };
 }
 
 /** WGSL of one way to compute a tile: what stands before the entry point, and what in it computes the sums. */
@@ -134,50 +105,34 @@ function waysToRead(parts: Parts): Way {
 
 /** Slices of A and B, `depth` columns of A at once, go through workgroup memory. */
 function staged({ tile, transposeA, transposeB, eachRow, eachColumn, eachEntry }: Parts, depth: number): Way {
-  const { threadsM, threadsN, perM, perN } = tile;
-  const threads = threadsM * threadsN;
+  const { threadsM, threadsN, perM, perN, factors = 'float32' } = tile;
   const [tileM, tileN] = [threadsM * perM, threadsN * perN];
-  // One word more than the tile is wide: threads that store down a column then hit different banks.
+  // One entry more than the tile is wide: threads that store down a column then hit different banks.
   const [strideA, strideB] = [tileM + 1, tileN + 1];
-  // Neighbouring threads read neighbouring words: along k where a row lies along k, else along m or n.
-  const load = (
-    into: string,
-    from: string,
-    width: number,
-    stride: number,
-    alongK: boolean,
-    limit: 'm' | 'n',
-  ): string => `
-    for (var e = thread; e < ${width * depth}u; e += ${threads}u) {
-      let k = ${alongK ? `e % ${depth}u` : `e / ${width}u`};
-      let w = ${alongK ? `e / ${depth}u` : `e % ${width}u`};
-      let row = start${limit.toUpperCase()} + w;
-      var value = 0.0;
-      if (row < shape.${limit} && slice + k < shape.k) {
-        value = ${from}[${alongK ? 'row * shape.k + slice + k' : `(slice + k) * shape.${limit} + row`}];
-      }
-      ${into}[k * ${stride}u + w] = value;
-    }`;
+  const slice = { depth, threads: threadsM * threadsN, wStride: 1, factors } as const;
+  const kind = factors === 'float16' ? 'f16' : 'f32';
+  // A product of two float16 numbers is exact in float32.
+  const read = (entry: string): string => (factors === 'float16' ? `f32(${entry})` : entry);
   return {
     declarations: /* wgsl */ `
-var<workgroup> tileA: array<f32, ${strideA * depth}>;
-var<workgroup> tileB: array<f32, ${strideB * depth}>;`,
-    // Beyond k both tiles hold zeros, which leave a sum as it is; so the inner loop has a fixed length and can be unrolled.
+${factors === 'float16' ? NEAREST_HALF : ''}
+var<workgroup> tileA: array<${kind}, ${strideA * depth}>;
+var<workgroup> tileB: array<${kind}, ${strideB * depth}>;`,
+    // Beyond k both tiles hold zeros; so the inner loop has a fixed length and can be unrolled.
     body: /* wgsl */ `
   for (var slice = 0u; slice < shape.k; slice += ${depth}u) {
-    ${load('tileA', 'a', tileM, strideA, !transposeA, 'm')}
-    ${load('tileB', 'b', tileN, strideB, transposeB, 'n')}
+    ${bring({ ...slice, from: 'a', into: 'tileA', width: tileM, kStride: strideA, alongK: !transposeA })}
+    ${bring({ ...slice, from: 'b', into: 'tileB', width: tileN, kStride: strideB, alongK: transposeB })}
     workgroupBarrier();
     for (var k = 0u; k < ${depth}u; k++) {
-      ${eachRow((i) => `let a${i} = tileA[k * ${strideA}u + local.y + ${i * threadsM}u];`)}
-      ${eachColumn((j) => `let b${j} = tileB[k * ${strideB}u + local.x + ${j * threadsN}u];`)}
+      ${eachRow((i) => `let a${i} = ${read(`tileA[k * ${strideA}u + local.y + ${i * threadsM}u]`)};`)}
+      ${eachColumn((j) => `let b${j} = ${read(`tileB[k * ${strideB}u + local.x + ${j * threadsN}u]`)};`)}
       ${eachEntry((i, j) => `sum${i}_${j} = fma(a${i}, b${j}, sum${i}_${j});`)}
     }
     workgroupBarrier();
   }`,
   };
 }
-
 /** Every thread reads what it needs from memory. Rows and columns beyond the edge read the last one, and are not stored. */
 function direct({ tile, transposeA, transposeB, eachRow, eachColumn, eachEntry }: Parts): Way {
   const { threadsM, threadsN } = tile;

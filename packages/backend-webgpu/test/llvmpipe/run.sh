@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Runs backend-webgpu's tests on llvmpipe, Mesa's Vulkan driver in software: a second driver beside SwiftShader, and one with float16.
+# Debian: apt-get install mesa-vulkan-drivers libvulkan-dev gcc
+set -euo pipefail
+cd "$(dirname "$0")/../../../.."
+built=$PWD/node_modules/.cache/freebind/llvmpipe
+mkdir -p "$built"
+gcc -O1 -Wall -Werror -shared -fPIC -fvisibility=hidden -o "$built/layer.so" packages/backend-webgpu/test/llvmpipe/image-indexing-layer.c
+cat > "$built/layer.json" <<JSON
+{
+  "file_format_version": "1.1.2",
+  "layer": {
+    "name": "VK_LAYER_FREEBIND_image_indexing",
+    "type": "GLOBAL",
+    "library_path": "./layer.so",
+    "api_version": "1.3.0",
+    "implementation_version": "1",
+    "description": "Says that llvmpipe indexes arrays of images"
+  }
+}
+JSON
+export VK_LAYER_PATH=$built VK_INSTANCE_LAYERS=VK_LAYER_FREEBIND_image_indexing
+VK_ICD_FILENAMES=$(ls /usr/share/vulkan/icd.d/lvp_icd*.json)
+export VK_ICD_FILENAMES
+# Of the driver: kept programs save a minute, and it complains where there is no folder of the session.
+export MESA_SHADER_CACHE_DIR=$built MESA_GLSL_CACHE_DIR=$built XDG_RUNTIME_DIR=$built
+FREEBIND_REQUIRE_DEVICE=1 npx vitest run packages/backend-webgpu "$@"
