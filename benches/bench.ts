@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Job, type MeasuredBackend, openOwn, openPeer, type OpenedContender } from './contenders.ts';
-import { gflops, interleave, median, pairedRatio, type Rounds, type Row, spread } from './harness.ts';
+import { gflops, interleave, longestRun, median, pairedRatio, type Rounds, type Row, spread } from './harness.ts';
 import { sizeFor } from './size-for.ts';
 import { type BackendTask, countsItems, type Size, type Task } from './task.ts';
 import { taskOf } from './tasks/index.ts';
@@ -28,7 +28,7 @@ export async function* bench(
 ): AsyncGenerator<Row, void, undefined> {
   const groups = new Map<Size, (MeasuredBackend | null)[]>();
   for (const backend of countsItems(task) ? [null] : backends) {
-    const size = sizeFor(task, backend, options.smallest);
+    const size = sizeFor(task, backend, longestOf(options));
     groups.set(size, [...(groups.get(size) ?? []), backend]);
   }
   const folder = await mkdtemp(join(tmpdir(), 'freebind-bench-'));
@@ -107,12 +107,14 @@ function operationsOf({ task, size }: Job): number {
   return countsItems(task) ? Number.NaN : task.operations(size);
 }
 
+/** Seconds of a run at most; 0 for the smallest size. */
+function longestOf({ smallest, rounds }: BenchOptions): number {
+  return smallest ? 0 : longestRun(rounds);
+}
+
 /** Opens the task on a backend; one that cannot do it is left out with a word. */
-async function openEntry(
-  job: Job,
-  backend: MeasuredBackend | null,
-  { threads, smallest, note }: BenchOptions,
-): Promise<readonly Entry[]> {
+async function openEntry(job: Job, backend: MeasuredBackend | null, options: BenchOptions): Promise<readonly Entry[]> {
+  const { threads, note } = options;
   if (backend === null) return [{ own: await openOwn(null, threads, job), matrixOperations: 0 }];
   let own: OpenedContender;
   try {
@@ -126,7 +128,7 @@ async function openEntry(
   // It is one that backends do.
   const task = taskOf('matrix') as BackendTask;
   if (job.task === task) return [{ own, matrixOperations: 0 }];
-  const size = sizeFor(task, backend, smallest);
+  const size = sizeFor(task, backend, longestOf(options));
   const matrix = await openOwn(backend.choice, threads, { task, size, files: {} });
   return [{ own, matrix, matrixOperations: task.operations(size) }];
 }

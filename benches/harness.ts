@@ -49,6 +49,11 @@ export interface Rounds {
 /** Rounds that warm up and are not counted: allocators settle in the second one. */
 const WARM_UP = 2;
 
+/** Seconds of a run of which the warm-up and the least rounds fit into the seconds of all rounds. */
+export function longestRun({ least, seconds }: Rounds): number {
+  return seconds / (WARM_UP + least);
+}
+
 /**
  * Milliseconds of every run of each contender. Their runs alternate, so that what else the machine does falls on all alike;
  * the first two rounds warm up and are not counted.

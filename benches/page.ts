@@ -1,7 +1,7 @@
 import * as Plot from '@observablehq/plot';
 import { axis, figure, type Html, html, renderPage } from '@freebind/report';
 import type { Growth, RecordedRow, Results } from './results.ts';
-import { digits, formatMs, formatRate } from './table.ts';
+import { describeBackend, digits, formatMs, formatRate, formatRatio, ranInSoftware } from './table.ts';
 
 /** The figures of one machine as a page of their own: shares and ratios as plots, all rows as a table. */
 export function renderResults({ machine, rows, growth = [] }: Results): string {
@@ -14,21 +14,28 @@ export function renderResults({ machine, rows, growth = [] }: Results): string {
       ${memoryGiB} GiB, ${platform}. Medians of runs that alternated; every backend and peer in a process of its own.
     </p>
     <div class="plots">
-      ${bars('Share of the matrix rate', '% of the rate of one large product', measured, ({ share }) => 100 * (share ?? 0))}
-      ${bars('Time over the peer’s', 'time over the peer’s (below 1 is faster)', against, ({ ratio }) => ratio ?? 0, 1)}
+      ${bars('Share of the matrix rate', axis('% of the rate of one large product'), measured, ({ share }) => 100 * (share ?? 0), 0)}
+      ${bars(
+        'Time over the peer’s',
+        // Backends in plain JavaScript take hundreds of times as long.
+        axis('time over the peer’s (left of 1 is faster)', { type: 'log', nice: false, tickFormat: digits }),
+        against,
+        ({ ratio }) => ratio ?? 1,
+        1,
+      )}
       ${growth.length > 0 ? growthPlot(growth) : ''}
     </div>
     <div class="table">${table(rows)}</div>`;
   return renderPage({ title, body, footer: 'Made by npm run bench -- --record' });
 }
 
-/** One bar a row, task over task. */
+/** One bar a row, task over task, from the value at which bars begin. */
 function bars(
   title: string,
-  label: string,
+  x: ReturnType<typeof axis>,
   rows: readonly RecordedRow[],
   value: (row: RecordedRow) => number,
-  rule?: number,
+  from: number,
 ): Html {
   const drawn = rows.map((row) => ({
     name: `${nameOf(row)}, ${row.task.split(',')[0] ?? ''}`,
@@ -38,24 +45,24 @@ function bars(
   const said = drawn.map((bar) => `${bar.task} on ${bar.name}: ${digits(bar.value)}`);
   return figure({
     title,
-    description: `${label}. ${said.join('; ')}.`,
+    description: `${x.label ?? ''}. ${said.join('; ')}.`,
     plot: {
       height: 60 + 34 * drawn.length,
       marginLeft: 6,
       marginBottom: 40,
-      x: axis(label),
+      x,
       y: { axis: null, padding: 0.55 },
       marks: [
-        Plot.barX(drawn, { x: 'value', y: (_, i) => i, fill: 'var(--accent)' }),
+        Plot.barX(drawn, { x1: from, x2: 'value', y: (_, i) => i, fill: 'var(--accent)' }),
         Plot.text(drawn, {
-          x: 0,
+          frameAnchor: 'left',
           y: (_, i: number) => i,
           text: (bar: (typeof drawn)[number]) => `${bar.name}: ${digits(bar.value)}`,
           textAnchor: 'start',
           dy: -12,
           fill: 'var(--ink)',
         }),
-        ...(rule === undefined ? [] : [Plot.ruleX([rule], { stroke: 'var(--ink)' })]),
+        Plot.ruleX([from], { stroke: 'var(--ink)' }),
       ],
     },
   });
@@ -105,22 +112,23 @@ function table(rows: readonly RecordedRow[]): Html {
   </table>`;
 }
 
-/** The backend's id. */
-function nameOf({ backend }: RecordedRow): string {
-  return backend.split(' ')[0] ?? backend;
+/** The backend's id, and whether its device is one in software. */
+function nameOf(row: RecordedRow): string {
+  const [id = row.backend] = row.backend.split(/[ ,]/);
+  return ranInSoftware(row) ? `${id} (software device)` : id;
 }
 
 function cells(row: RecordedRow): readonly string[] {
   return [
     row.task,
-    row.backend,
+    describeBackend(row),
     `${formatMs(row.medianMs)} ± ${(50 * row.spread).toFixed(0)} %`,
     formatRate(row),
     row.share === null ? '–' : `${(100 * row.share).toFixed(0)} %`,
     row.busy === undefined ? '–' : `${(100 * row.busy).toFixed(0)} %`,
     `${row.peakMiB.toFixed(0)} MiB`,
     row.peerMedianMs === null ? row.peer : `${row.peer}: ${formatMs(row.peerMedianMs)}`,
-    row.ratio === null ? '–' : row.ratio.toFixed(2),
+    formatRatio(row),
     row.date,
   ];
 }

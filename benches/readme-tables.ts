@@ -1,7 +1,7 @@
 import { type Backend, freebind, isFreebindError } from '@freebind/core';
 import { OWN_BACKENDS } from '@freebind/core/config';
 import type { RecordedRow, Results } from './results.ts';
-import { formatMs, formatRate, markdownTable } from './table.ts';
+import { describeBackend, formatMs, formatRate, formatRatio, markdownTable } from './table.ts';
 
 /** Puts `content` between a text's two marks of this name, which say what writes it. @throws when it has none */
 export function rewritePart(text: string, name: string, content: string, by = 'npm run readme'): string {
@@ -78,12 +78,12 @@ const HEADS = ['task', 'backend', 'time', 'rate', 'of matrix rate', 'memory', 'p
 function cellsOf(row: RecordedRow): string[] {
   return [
     row.task,
-    row.backend,
+    describeBackend(row),
     formatMs(row.medianMs),
     formatRate(row),
     row.share === null ? '–' : `${(100 * row.share).toFixed(0)} %`,
     `${row.peakMiB.toFixed(0)} MiB`,
     row.peerMedianMs === null ? '–' : `${row.peer}: ${formatMs(row.peerMedianMs)}`,
-    row.ratio === null ? '–' : row.ratio.toFixed(2),
+    formatRatio(row),
   ];
 }

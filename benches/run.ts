@@ -31,9 +31,10 @@ const USAGE = `usage: npm run bench -- [TASK …] [options]
   --record         keep the rows in benches/results, with a page of plots
   --smallest       the smallest size of every task, to see that the harness works
   --rounds N       most timed rounds (default 9)
-  --seconds N      for a group's rounds, where three fit into it (default 120)
+  --seconds N      for a group's rounds (default 120); a backend of which the warm-up and three rounds take
+                   longer, by its measured rate, gets a smaller size
   --threads N      of a backend, or workers that prepare (default: all cores)
-  --software       without a GPU, run backend-webgpu on a device in software, at its smallest sizes`;
+  --software       without a GPU, run backend-webgpu on a device in software`;
 
 const note = (text: string): void => void process.stderr.write(`${text}\n`);
 

@@ -1,9 +1,22 @@
 import type { Row } from './harness.ts';
 
+/** Drivers that are programs of the CPU. */
+const SOFTWARE_DEVICES = /SwiftShader|llvmpipe/;
+
+/** Whether a GPU's programs ran without one. */
+export function ranInSoftware({ backend }: Pick<Row, 'backend'>): boolean {
+  return SOFTWARE_DEVICES.test(backend);
+}
+
+/** The backend with its device; one in software is called so, as its figures say nothing of a GPU's. */
+export function describeBackend({ backend }: Pick<Row, 'backend'>): string {
+  return ranInSoftware({ backend }) ? `${backend}: software device, no GPU was at hand` : backend;
+}
+
 /** The columns of figures that every table of rows has, by their heads. */
 const COLUMNS: readonly (readonly [head: string, cell: (row: Row) => string])[] = [
   ['task', ({ task }) => task],
-  ['backend', ({ backend }) => backend],
+  ['backend', describeBackend],
   ['time', ({ medianMs }) => formatMs(medianMs)],
   ['±', ({ spread }) => `${(50 * spread).toFixed(0)} %`],
   ['rate', formatRate],
@@ -11,7 +24,7 @@ const COLUMNS: readonly (readonly [head: string, cell: (row: Row) => string])[] 
   ['busy', ({ busy }) => (busy === undefined ? '–' : `${(100 * busy).toFixed(0)} %`)],
   ['memory', ({ peakMiB }) => `${peakMiB.toFixed(0)} MiB`],
   ['peer', ({ peer, peerMedianMs }) => (peerMedianMs === null ? peer : `${peer}: ${formatMs(peerMedianMs)}`)],
-  ['ratio', ({ ratio }) => (ratio === null ? '–' : ratio.toFixed(2))],
+  ['ratio', formatRatio],
 ];
 
 /** A table for people: rows under heads, columns of one width; with `before`, what each took when it was last recorded. */
@@ -55,6 +68,12 @@ export function formatMs(ms: number): string {
 export function formatRate({ gflops, itemsPerSecond }: Pick<Row, 'gflops' | 'itemsPerSecond'>): string {
   if (itemsPerSecond !== undefined) return `${digits(itemsPerSecond)} items/s`;
   return gflops === null ? '–' : `${digits(gflops)} GFLOP/s`;
+}
+
+/** `0.84`, `3.15`, `210`; of no peer, a dash. */
+export function formatRatio({ ratio }: Pick<Row, 'ratio'>): string {
+  if (ratio === null) return '–';
+  return ratio < 10 ? ratio.toFixed(2) : digits(ratio);
 }
 
 /** Three digits, and no more behind the point than it takes. */

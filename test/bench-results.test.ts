@@ -2,8 +2,9 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { interleave, median, pairedRatio, type Row, spread } from '../benches/harness.ts';
+import { interleave, longestRun, median, pairedRatio, type Row, spread } from '../benches/harness.ts';
 import { renderResults } from '../benches/page.ts';
+import { performanceTable } from '../benches/readme-tables.ts';
 import {
   earlier,
   fitExponent,
@@ -66,6 +67,22 @@ test('the page stands alone, shows every row and escapes what it is given', asyn
   expect(page).not.toMatch(/<(script|link|img)\b|https?:\/\/(?!www\.w3\.org)/);
 });
 
+test('a device in software is called so in every table and plot, and bars left and right of the peer are to scale', () => {
+  const software = { ...row('a', 'webgpu (SwiftShader driver 5.0.0)', 10), ratio: 900, date: '2026-11-25', node: '20' };
+  const rows = [software, { ...software, backend: 'onnx (cpu, 2 threads)', ratio: 0.5 }];
+  const said = 'webgpu (SwiftShader driver 5.0.0): software device, no GPU was at hand';
+  for (const text of [formatRows(rows), performanceTable([{ machine, rows }]), renderResults({ machine, rows })]) {
+    expect(text).toContain(said);
+    expect(text.match(/no GPU was at hand/g)).toHaveLength(1);
+    expect(text).toContain('900');
+  }
+  const [, plot = ''] = renderResults({ machine, rows }).split('<figcaption>Time over');
+  expect(plot).toContain('webgpu (software device), a: 900');
+  // From 1 to 900 and from 0.5 to 1, in logarithms.
+  const widths = [...plot.matchAll(/<rect [^>]*width="([\d.]+)"/g)].map(([, width]) => Number(width));
+  expect((widths[0] ?? 0) / (widths[1] ?? 0)).toBeCloseTo(Math.log(900) / Math.log(2), 1);
+});
+
 test('runs alternate, the first two rounds are not counted, and long rounds are fewer', async () => {
   const order: string[] = [];
   const contender = (name: string, ms: number) => ({
@@ -89,9 +106,13 @@ test('a slow backend gets a smaller size, and the tasks count their operations a
   const { manifest } = { manifest: { id: 'x', precision: 'float32', device: 'x', tolerance: 1 } as const };
   const at = (step: number) => ({ choice: 'x', manifest, rates: { matrix: step, step } });
   const task = taskOf('train-step');
-  expect(sizeFor(task, at(100))).toMatchObject({ batch: 4096 });
-  expect(sizeFor(task, at(1))).toMatchObject({ batch: 1024 });
-  expect(sizeFor(task, at(0.01))).toMatchObject({ batch: 256 });
+  const seconds = longestRun({ most: 9, least: 3, seconds: 120 });
+  expect(seconds).toBe(24);
+  expect(sizeFor(task, at(100), seconds)).toMatchObject({ batch: 4096 });
+  expect(sizeFor(task, at(1), seconds)).toMatchObject({ batch: 1024 });
+  expect(sizeFor(task, at(1), seconds / 4)).toMatchObject({ batch: 256 });
+  expect(sizeFor(task, at(0.001), seconds)).toMatchObject({ batch: 128 });
+  expect(sizeFor(task, at(100), 0)).toMatchObject({ batch: 128 });
   const billions = TASKS.flatMap((one) =>
     countsItems(one) ? [] : [[one.name, one.operations(one.sizes[0] ?? {}) / 1e9] as const],
   );

@@ -9,6 +9,7 @@ export const aggregate: BackendTask<{ queries: number; bank: number; width: numb
     { queries: 4096, bank: 100_000, width: 1024 },
     { queries: 1024, bank: 8192, width: 512 },
     { queries: 256, bank: 2048, width: 256 },
+    { queries: 128, bank: 1024, width: 256 },
   ],
   peer: 'pytorch',
   // Scores and weighted sums.

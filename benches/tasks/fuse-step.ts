@@ -12,6 +12,7 @@ export const fuseStep: BackendTask<{ batch: number; image: number; text: number;
     { batch: 2048, image: 1536, text: 1024, output: 512, blocks: 4 },
     { batch: 1024, image: 384, text: 256, output: 128, blocks: 4 },
     { batch: 256, image: 192, text: 128, output: 64, blocks: 4 },
+    { batch: 128, image: 96, text: 64, output: 32, blocks: 4 },
   ],
   peer: 'pytorch',
   // Each weight meets each row, of which mixup leaves half, three times (forward, ∂W, ∂x); the logits and the way back through

@@ -16,7 +16,7 @@ import { unitRowsOf } from './inputs.ts';
  */
 export const matrix: BackendTask<{ side: number }> = {
   name: 'matrix',
-  sizes: [4096, 2048, 1024, 512].map((side) => ({ side })),
+  sizes: [4096, 2048, 1024, 512, 256].map((side) => ({ side })),
   peer: 'pytorch',
   operations: ({ side }) => 2 * side ** 3,
   describe: ({ side }) => `matrix product, ${side} × ${side} × ${side}`,

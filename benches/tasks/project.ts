@@ -9,13 +9,10 @@ interface Shape extends Readonly<Record<string, number>> {
   readonly output: number;
 }
 
-const SIZES: readonly Shape[] = [8192, 512, 64].map((rows) => ({
-  rows,
-  heads: 7,
-  input: 1024,
-  hidden: 2048,
-  output: 768,
-}));
+const SIZES: readonly Shape[] = [
+  ...[8192, 512, 64].map((rows) => ({ rows, heads: 7, input: 1024, hidden: 2048, output: 768 })),
+  { rows: 64, heads: 7, input: 256, hidden: 512, output: 192 },
+];
 
 /** A projection through a mixture of heads, in one pass as a bond does it, or in as many passes as there are heads. */
 function projection(name: string, passes: string, apart: boolean): BackendTask<Shape> {

@@ -9,6 +9,7 @@ export const trainStep: BackendTask<{ batch: number; input: number; hidden: numb
     { batch: 4096, input: 1024, hidden: 2048, output: 768 },
     { batch: 1024, input: 1024, hidden: 2048, output: 768 },
     { batch: 256, input: 512, hidden: 1024, output: 384 },
+    { batch: 128, input: 256, hidden: 512, output: 192 },
   ],
   peer: 'pytorch',
   operations: stepOperations,
