@@ -3,6 +3,8 @@ import { defineConfig } from 'vitest/config';
 
 /** Tests beside the sources: of one file's functions, leaving nothing behind in their process. */
 const UNITS = 'packages/*/src/**/*.test.ts';
+/** Minutes on SwiftShader: they belong to `vitest.devices.config.ts`. */
+const DEVICES = '**/*.device.test.ts';
 
 export default defineConfig({
   // Tests run the TypeScript sources of every workspace package; `check:packages` looks at what is published.
@@ -21,6 +23,7 @@ export default defineConfig({
         test: {
           name: 'runs',
           include: ['packages/*/test/**/*.test.ts', 'test/**/*.test.ts', 'examples/**/*.test.ts'],
+          exclude: [DEVICES],
         },
       },
       // They share their processes, which saves loading the same modules a hundred times.

@@ -18,6 +18,12 @@ const VARIANTS: Readonly<Record<string, readonly object[]>> = {
   'backend-reference': [{ precision: 'float64' }, { precision: 'float32' }],
   'backend-tfjs': [{ runtime: 'wasm' }, { runtime: 'cpu' }],
 };
+/** The same in `npm run test:devices`, which is about what runs on a device. */
+const DEVICE_VARIANTS: typeof VARIANTS = {
+  'backend-onnx': [{ device: 'webgpu' }],
+  'backend-reference': [],
+  'backend-tfjs': [{ runtime: 'webgpu' }],
+};
 
 const packages = fileURLToPath(new URL('../../packages/', import.meta.url));
 
@@ -29,11 +35,12 @@ export async function goldenBackends(): Promise<readonly GoldenBackend[]> {
   const found = readdirSync(packages).filter(
     (name) => name.startsWith('backend-') && existsSync(`${packages}${name}/src/index.ts`),
   );
+  const variants = process.env['FREEBIND_TEST_DEVICES'] === '1' ? DEVICE_VARIANTS : VARIANTS;
   const backends: GoldenBackend[] = [];
   for (const name of found.sort()) {
     // A backend package's default export is its plugin; that is what makes it one.
     const { default: plugin } = (await import(`@freebind/${name}`)) as { readonly default: Plugin<object> };
-    for (const options of VARIANTS[name] ?? [{}]) backends.push(...(await listed(plugin, options)));
+    for (const options of variants[name] ?? [{}]) backends.push(...(await listed(plugin, options)));
   }
   return backends;
 }

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Runs backend-webgpu's tests on llvmpipe, Mesa's Vulkan driver in software: a second driver beside SwiftShader, and one with float16.
-# Debian: apt-get install mesa-vulkan-drivers libvulkan-dev gcc
+# Runs `npm run test:devices` on llvmpipe, Mesa's Vulkan driver in software: a second driver beside SwiftShader, faster, and with float16.
+# Debian: apt-get install mesa-vulkan-drivers libvulkan-dev gcc libc6-dev
 set -euo pipefail
-cd "$(dirname "$0")/../../../.."
+cd "$(dirname "$0")/../.."
 built=$PWD/node_modules/.cache/freebind/llvmpipe
 mkdir -p "$built"
-gcc -O1 -Wall -Werror -shared -fPIC -fvisibility=hidden -o "$built/layer.so" packages/backend-webgpu/test/llvmpipe/image-indexing-layer.c
+gcc -O1 -Wall -Werror -shared -fPIC -fvisibility=hidden -o "$built/layer.so" test/llvmpipe/image-indexing-layer.c
 cat > "$built/layer.json" <<JSON
 {
   "file_format_version": "1.1.2",
@@ -22,6 +22,6 @@ JSON
 export VK_LAYER_PATH=$built VK_INSTANCE_LAYERS=VK_LAYER_FREEBIND_image_indexing
 VK_ICD_FILENAMES=$(ls /usr/share/vulkan/icd.d/lvp_icd*.json)
 export VK_ICD_FILENAMES
-# Of the driver: kept programs save a minute, and it complains where there is no folder of the session.
+# Of the driver: kept programs save minutes, and it complains where there is no folder of the session.
 export MESA_SHADER_CACHE_DIR=$built MESA_GLSL_CACHE_DIR=$built XDG_RUNTIME_DIR=$built
-FREEBIND_REQUIRE_DEVICE=1 npx vitest run packages/backend-webgpu "$@"
+FREEBIND_REQUIRE_DEVICE=1 npm run test:devices -- "$@"

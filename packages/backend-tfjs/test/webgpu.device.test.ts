@@ -1,0 +1,3 @@
+import { describeBackend } from '@freebind/conformance/vitest';
+import { startTfjs } from '../src/index.ts';
+describeBackend('tfjs webgpu', () => startTfjs({ runtime: 'webgpu' }));
