@@ -25,6 +25,9 @@ export interface CallOptions {
   readonly transfer?: readonly ArrayBuffer[];
 }
 
+/** The export condition under which the packages are run from their sources. */
+const SOURCES = '@freebind/source';
+
 /** A function of the module as seen from outside. */
 type Called<F> = F extends (...args: infer Args) => infer Result
   ? { readonly args: Args; readonly result: Awaited<Result> }
@@ -152,10 +155,12 @@ export class ThreadPool<Functions extends object> {
 
   #open(): Worker {
     const { module } = this.#options;
+    // Threads run builds (`builtModule`), also where the program is run from the sources. Flags are not told otherwise: a thread has the
+    // program's, and cannot be started with those of the whole process, such as V8's.
+    const fromSources = process.execArgv.some((flag) => flag.includes(SOURCES));
     const worker = openWorker(new URL('./thread.js', import.meta.url), {
       workerData: { module: module.href },
-      // Threads run builds (`builtModule`), also where the program is run from the sources.
-      execArgv: process.execArgv.map((flag) => flag.replace('@freebind/source', 'default')),
+      ...(fromSources && { execArgv: process.execArgv.map((flag) => flag.replace(SOURCES, 'default')) }),
     });
     worker.unref();
     worker.on('message', (reply: Reply) =>

@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { FreebindError } from '@freebind/core';
 import { expect, onTestFinished, test } from 'vitest';
 import { builtModule, ThreadPool } from '../src/index.ts';
@@ -41,6 +43,13 @@ test('gives a thread as many calls at a time as it may have, and each its own an
   // The third waits for one of the first two, which wait side by side.
   await Promise.all([call('long', 1000), call('short', 20), call('next', 20)]);
   expect(done).toEqual(['short', 'next', 'long']);
+});
+
+test('starts threads also in a process with flags that no thread takes', () => {
+  const program = fileURLToPath(new URL('square-in-thread.mjs', import.meta.url));
+  const flags = ['--max-old-space-size=1000', '--expose-gc'];
+  const { stdout } = spawnSync(process.execPath, [...flags, program], { encoding: 'utf8' });
+  expect(stdout).toBe('9\n');
 });
 
 test('leaves the arguments as they are, and gives parts of arrays as parts', async () => {
