@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { FreebindError } from '@freebind/core';
+import { deadlineIn } from './deadline.ts';
 import { checkSignal, MAX_BYTES, type MediaLimits, TIMEOUT_MS, unreadable } from './limits.ts';
 
 /** Where an encoded file comes from: a path, an http(s) address, its bytes, or a stream of them. */
@@ -16,8 +17,8 @@ export async function readSource(source: MediaSource, limits: MediaLimits = {}):
   checkSignal(limits.signal);
   if (source instanceof Uint8Array) return checkBytes(source, 'The given bytes', limits);
   const name = typeof source === 'string' ? source : source instanceof URL ? source.href : 'the stream';
-  const timeout = AbortSignal.timeout(limits.timeoutMs ?? TIMEOUT_MS);
-  const signal = limits.signal === undefined ? timeout : AbortSignal.any([limits.signal, timeout]);
+  const deadline = deadlineIn(limits.timeoutMs ?? TIMEOUT_MS, limits.signal);
+  const { signal } = deadline;
   try {
     const path = pathOf(source);
     const bytes =
@@ -28,7 +29,7 @@ export async function readSource(source: MediaSource, limits: MediaLimits = {}):
   } catch (error) {
     if (error instanceof FreebindError) throw error;
     checkSignal(limits.signal);
-    if (timeout.aborted)
+    if (deadline.passed)
       throw unreadable(
         `${name} was not read within ${limits.timeoutMs ?? TIMEOUT_MS} ms. Try again, or read it in a program with more time (\`timeoutMs\`).`,
         error,
@@ -38,6 +39,8 @@ export async function readSource(source: MediaSource, limits: MediaLimits = {}):
       `${name} could not be read (${reasonOf(error)}). Check that it is there and may be read.`,
       { cause: error },
     );
+  } finally {
+    deadline.release();
   }
 }
 

@@ -4,6 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { MediaReader, readSource } from '../src/index.ts';
 import { wavFile } from './wav-file.ts';
@@ -111,6 +113,26 @@ describe('refuses', () => {
     });
   });
 });
+
+test('leaves nothing of the files that were read with one signal', async () => {
+  const path = join(dir, 'small');
+  await writeFile(path, 'a');
+  const { signal } = new AbortController();
+  const readMany = async (): Promise<number> => {
+    for (let i = 0; i < 2000; i++) await readSource(path, { signal });
+    collectGarbage();
+    return process.memoryUsage().heapUsed;
+  };
+  await readMany();
+  // A file that is remembered takes more than a kilobyte.
+  const before = await readMany();
+  expect((await readMany()) - before).toBeLessThan(2 ** 20);
+});
+
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  runInNewContext('gc()');
+}
 
 describe('a media reader', () => {
   test('decodes sounds in threads, and leaves bytes that it was given to their owner', async () => {
