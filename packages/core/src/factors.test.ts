@@ -116,6 +116,11 @@ describe('factors', () => {
   });
 
   test('of a preset that fits no step are refused, because nothing of it would be used', () => {
-    expect(() => resolve('imagebind + d(internvl)', 'at-expertise')).toThrow(/sets c\.audio, c\.text, none of which/);
+    expect(() => resolve('internvl_ib†', 'at-expertise')).toThrow(
+      /sets c\.audio, c\.text, none of which.*Presets: none that fits/,
+    );
+    const own = { ...recipe('internvl_ib'), presets: { sharp: { 'd.text': 0.5 } } };
+    expect(() => resolve(own, 'at-expertise')).toThrow(/none of which.*Presets: sharp\./);
+    expect(resolve(own, 'sharp')).toEqual([{ image: 0.2, text: 0.5 }]);
   });
 });

@@ -65,7 +65,7 @@ export function resolveFactors(
     // A map, because a preset that nobody defined may be called `constructor`.
     const preset = new Map(Object.entries({ ...PRESETS, ...recipe.presets })).get(name);
     if (preset === undefined) {
-      const guess = nearest(name, presetsOf(recipe));
+      const guess = nearest(name, presetsOf(recipe, steps));
       const hint = guess === undefined ? '' : ` Did you mean "${guess}"?`;
       throw unusable(`There is no factor preset "${name}".${hint}`, possible());
     }
@@ -84,9 +84,12 @@ export function resolveFactors(
   return resolved.map((byModality) => Object.freeze(Object.fromEntries(byModality)));
 }
 
-/** Names of the presets that can be chosen for a recipe. */
-export function presetsOf(recipe: Recipe): readonly string[] {
-  return [...new Set([...Object.keys(recipe.presets ?? {}), ...Object.keys(PRESETS)])];
+/** Names of the presets that can be chosen for a recipe: those that set a factor of one of its steps. */
+export function presetsOf(recipe: Recipe, steps: readonly MixingStep[]): readonly string[] {
+  const fitting = Object.entries({ ...PRESETS, ...recipe.presets }).filter(([, preset]) =>
+    Object.keys(preset).some((key) => targetsOf(key, steps).length > 0),
+  );
+  return fitting.map(([name]) => name);
 }
 
 /** Reads `audio=.8,text=.5`, `at-expertise` or `versatile,2.text=.3` into presets and single factors. */
@@ -157,7 +160,7 @@ function describePossible(recipe: Recipe, steps: readonly MixingStep[]): string 
     .join('; ');
   return (
     `Factors that can be set, each from 0 to 1: ${mixing || 'none, the recipe has no steps'}. ` +
-    `Write audio=.8, or c.audio=.8, d.text=.3, 2.text=.1 for one kind or step. Presets: ${presetsOf(recipe).join(', ')}.`
+    `Write audio=.8, or c.audio=.8, d.text=.3, 2.text=.1 for one kind or step. Presets: ${presetsOf(recipe, steps).join(', ') || 'none that fits'}.`
   );
 }
 

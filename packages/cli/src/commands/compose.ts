@@ -24,7 +24,7 @@ export function compose(program: Command, session: Session): void {
     .requiredOption('--tables <dir>', 'folder of <space>.<modality>.npy or .safetensors')
     .requiredOption('--bonds <dir>', 'folder of bonds')
     .requiredOption('--out <dir>', 'folder for the tables of the bound space')
-    .option('--factors <which>', 'versatile, at-expertise, or one factor a modality: audio=.8,text=.5')
+    .option('--factors <which>', 'one factor a modality: audio=.8,text=.5; with c(…) also versatile or at-expertise')
     .option('--modality <names...>', 'only these modalities (default: all that the bound space embeds)')
     .option('--space-name <id>', "the bound space's name in file names (default: its recipe)")
     .addOption(forceOption())

@@ -39,7 +39,10 @@ export function evaluate(program: Command, session: Session): void {
       'a bound space beside its controls: recipe text, or a .json file (with --tables and --bonds)',
     )
     .option('--bonds <dir>', 'folder of bonds, for --recipe')
-    .option('--factors <which>', 'for --recipe: versatile, at-expertise, or one factor a modality: audio=.8,text=.5')
+    .option(
+      '--factors <which>',
+      'for --recipe: one factor a modality: audio=.8,text=.5; with c(…) also versatile or at-expertise',
+    )
     .option('--validation <file:key>', 'rows to choose the shares of the control "scores mixed, no projector" on')
     .option('--trained <file:key>', 'rows that were trained on: evaluated items are looked for among them')
     .option('--beside <spaces...>', 'other spaces of the table folder to show as controls')

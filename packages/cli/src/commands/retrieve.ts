@@ -39,7 +39,7 @@ export function retrieve(program: Command, session: Session): void {
     .option('--image <files...>', 'pictures: JPEG, PNG, WebP, AVIF, GIF')
     .option('--text <texts...>', 'texts, each in quotes')
     .option('--bonds <dir>', "folder of bonds (default: the config's)")
-    .option('--factors <which>', 'versatile, at-expertise, or one factor a modality: audio=.8,text=.5')
+    .option('--factors <which>', 'one factor a modality: audio=.8,text=.5; with c(…) also versatile or at-expertise')
     .option('--temperature <number>', 'softmax over every row of cosine / temperature', positive, 0.1)
     .option('--cosine', 'print cosines instead of the softmax')
     .option('--out <dir>', 'also write the embeddings there, as a table folder')
