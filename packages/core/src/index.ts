@@ -36,6 +36,7 @@ export { composeTables, shapesOf, type Tables } from './compose-tables.ts';
 export { type BondSource, Composition, openComposition, type Projections } from './composition.ts';
 export type { PluginChoice } from './config/plugins.ts';
 export { type DropoutKeys, dropoutKeys, isKept } from './dropout.ts';
+export { describeKind } from './describe-kind.ts';
 export { FreebindError, type FreebindErrorCode, isFreebindError } from './errors.ts';
 export { type BindingOptions, type BindingReport, type BindingRow, evaluateBinding } from './evaluation/binding.ts';
 export type { BindingCandidate } from './evaluation/binding-candidates.ts';

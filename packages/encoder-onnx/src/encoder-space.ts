@@ -13,6 +13,7 @@ import {
   type SpaceManifest,
 } from '@freebind/core';
 import { fingerprint } from '@freebind/core/files';
+import { checkInput } from './check-input.ts';
 import type { Feed } from './contract.ts';
 import type { OnnxEncoder } from './onnx-encoder.ts';
 import { likeOf, rowsOf } from './row-windows.ts';
@@ -128,7 +129,7 @@ export class EncoderSpace implements Space {
     const batches = inBatches(inputs, batch);
     const prepared = async (): Promise<readonly Prepared[] | undefined> => {
       const { value, done } = await batches.next();
-      return done === true ? undefined : prepareAll(value, { prepare, workers, signal });
+      return done === true ? undefined : prepareAll(value, { modality, prepare, workers, signal });
     };
     try {
       let next = prepared();
@@ -231,17 +232,19 @@ async function* inBatches<Input>(
 async function prepareAll<Input>(
   inputs: readonly Input[],
   how: {
+    readonly modality: string;
     readonly prepare: ModalityEncoder<Input>['prepare'];
     readonly workers: number;
     readonly signal: AbortSignal | undefined;
   },
 ): Promise<readonly Prepared[]> {
-  const { prepare, workers, signal } = how;
+  const { modality, prepare, workers, signal } = how;
   const prepared: Prepared[] = Array.from({ length: inputs.length });
   const work = inputs.entries();
   const take = async (): Promise<void> => {
     for (const [i, input] of work) {
       try {
+        checkInput(modality, input);
         prepared[i] = { feeds: await prepare(input, signal) };
       } catch (error) {
         if (isFreebindError(error, 'FREEBIND_ABORTED') || isFreebindError(error, 'FREEBIND_CLOSED')) throw error;

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { FreebindError } from '@freebind/core';
 import { parseModelManifest } from '@freebind/models';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import { checkInput } from '../src/check-input.ts';
 import { encoderModel, EncoderSpace, OnnxEncoder } from '../src/index.ts';
 import { TINY, writeTinyGraph } from './tiny-graph.ts';
 
@@ -36,6 +37,36 @@ function space(batch = 16): EncoderSpace {
   onTestFinished(() => made.close());
   return made;
 }
+
+describe('an input', () => {
+  test.each([
+    ['text', Buffer.from('a'), /It is a Buffer, but a text, a string, was expected/],
+    ['text', undefined, /It is undefined, but/],
+    ['image', new Uint8Array(3), /It is a Uint8Array, but an encoded picture.*`readImage`/],
+    ['image', { bytes: new ArrayBuffer(3) }, /It is an object, but an encoded picture, \{ bytes \} with a Uint8Array/],
+    ['image', null, /It is null/],
+    ['audio', new ArrayBuffer(3), /It is an ArrayBuffer, but a decoded sound, \{ channels, sampleRate \}.*`readAudio`/],
+    ['audio', { channels: [[1, 2]], sampleRate: 16_000 }, /It is an object, but a decoded sound/],
+    ['audio', { channels: [new Float32Array(2)] }, /It is an object, but a decoded sound/],
+  ])('of %s that is %o is refused with what was expected', (modality, input, message) => {
+    expect(() => checkInput(modality, input)).toThrow(message);
+  });
+
+  test.each([
+    ['text', ''],
+    ['image', { bytes: Buffer.from('a') }],
+    ['audio', { channels: [new Float32Array(2)], sampleRate: 16_000 }],
+    ['smell, a modality of another package,', new ArrayBuffer(1)],
+  ])('of %s that is %o is taken', (modality, input) => {
+    expect(() => checkInput(modality, input)).not.toThrow();
+  });
+
+  test('that is bare bytes is refused by name and place, not by what JavaScript says', async () => {
+    // What TypeScript refuses and JavaScript gives all the same.
+    const bytes = new ArrayBuffer(4) as unknown as { bytes: Uint8Array };
+    await expect(space().embed('image', [bytes])).rejects.toThrow(/^Input 0 of image: It is an ArrayBuffer, but/);
+  });
+});
 
 describe('a modality', () => {
   test("is loaded on first use and alone: embedding text never asks for the picture's graph", async () => {

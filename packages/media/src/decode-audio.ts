@@ -1,6 +1,6 @@
 import type { ModalityInputs } from '@freebind/core';
 import { checkFinite } from './finite.ts';
-import { checkSignal, MAX_SECONDS, type MediaLimits, unreadable } from './limits.ts';
+import { checkBytes, checkSignal, MAX_SECONDS, type MediaLimits, unreadable } from './limits.ts';
 import { decodeM4a } from './m4a.ts';
 import { opusLength } from './opus-length.ts';
 import { type AudioFormat, sniffAudio } from './sniff.ts';
@@ -14,11 +14,12 @@ type Audio = ModalityInputs['audio'];
  *
  * @throws FREEBIND_FILE_INVALID for bytes that are no such sound, are damaged or cut short, or last longer than `maxSeconds`
  * @throws FREEBIND_NUMBER_INVALID for samples that are NaN or infinite, naming the first
- * @throws FREEBIND_PLUGIN_MISSING for M4A without its decoder; FREEBIND_ABORTED
+ * @throws FREEBIND_PLUGIN_MISSING for M4A without its decoder; FREEBIND_ARGUMENT_INVALID for what are no bytes; FREEBIND_ABORTED
  */
 export async function decodeAudio(bytes: Uint8Array, limits: MediaLimits = {}): Promise<Audio> {
   const { maxSeconds = MAX_SECONDS, signal } = limits;
   checkSignal(signal);
+  checkBytes(bytes);
   const format = sniffAudio(bytes);
   if (format === undefined) {
     throw unreadable(
@@ -29,7 +30,8 @@ export async function decodeAudio(bytes: Uint8Array, limits: MediaLimits = {}): 
   checkSignal(signal);
   const { channels, sampleRate } = audio;
   const samples = channels[0]?.length ?? 0;
-  if (samples === 0 || !(sampleRate > 0)) throw unreadable(`The ${format} has no samples.`);
+  if (samples === 0 || !(sampleRate > 0))
+    throw unreadable(`The ${format} has no samples. Get it again from its source, or leave it out.`);
   if (samples / sampleRate > maxSeconds) {
     throw unreadable(
       `The ${format} lasts ${Math.round(samples / sampleRate)} s, longer than the limit of ${maxSeconds} s. Cut it, or decode it in a program with a higher limit (\`maxSeconds\`).`,

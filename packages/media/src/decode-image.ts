@@ -1,6 +1,6 @@
 import { FreebindError } from '@freebind/core';
 import type { default as Sharp } from 'sharp';
-import { checkSignal, MAX_PIXELS, type MediaLimits, unreadable } from './limits.ts';
+import { checkBytes, checkSignal, MAX_PIXELS, type MediaLimits, unreadable } from './limits.ts';
 import { sniffImage } from './sniff.ts';
 
 /** A decoded picture: red, green and blue bytes of each pixel, row by row. */
@@ -22,11 +22,12 @@ let loading: Promise<typeof Sharp> | undefined;
  * channel (the upper eight are kept).
  *
  * @throws FREEBIND_FILE_INVALID for bytes that are no such picture, are damaged or cut short, or have more than `maxPixels`
- * @throws FREEBIND_ABORTED
+ * @throws FREEBIND_ARGUMENT_INVALID for what are no bytes; FREEBIND_ABORTED
  */
 export async function decodeImage(bytes: Uint8Array, limits: MediaLimits = {}): Promise<DecodedImage> {
   const { maxPixels = MAX_PIXELS, signal } = limits;
   checkSignal(signal);
+  checkBytes(bytes);
   const format = sniffImage(bytes);
   if (format === undefined) {
     throw unreadable(

@@ -1,4 +1,4 @@
-import { FreebindError } from '@freebind/core';
+import { describeKind, FreebindError } from '@freebind/core';
 
 /** What a file may cost before it is refused. */
 export interface MediaLimits {
@@ -21,6 +21,15 @@ export const TIMEOUT_MS = 60_000;
 /** The error of a file that is not what it should be. */
 export function unreadable(message: string, cause?: unknown): FreebindError {
   return new FreebindError('FREEBIND_FILE_INVALID', message, cause === undefined ? undefined : { cause });
+}
+
+/** TypeScript sees what are no bytes; JavaScript does not. @throws FREEBIND_ARGUMENT_INVALID */
+export function checkBytes(bytes: unknown): void {
+  if (bytes instanceof Uint8Array) return;
+  throw new FreebindError(
+    'FREEBIND_ARGUMENT_INVALID',
+    `The encoded file is ${describeKind(bytes)}, but its bytes were expected, a Uint8Array. Of an ArrayBuffer make one: new Uint8Array(buffer).`,
+  );
 }
 
 /** @throws FREEBIND_ABORTED when the signal has said so */

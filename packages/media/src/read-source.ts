@@ -1,5 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
-import { FreebindError } from '@freebind/core';
+import { describeKind, FreebindError } from '@freebind/core';
 import { deadlineIn } from './deadline.ts';
 import { checkSignal, MAX_BYTES, type MediaLimits, TIMEOUT_MS, unreadable } from './limits.ts';
 
@@ -11,12 +11,14 @@ export type MediaSource = string | URL | Uint8Array | AsyncIterable<Uint8Array>;
  * server redirects to one.
  *
  * @throws FREEBIND_FILE_MISSING for a path or address with nothing there, FREEBIND_FILE_INVALID for one that is empty, larger
- * than `maxBytes` or slower than `timeoutMs`, FREEBIND_ARGUMENT_INVALID for another scheme, FREEBIND_ABORTED
+ * than `maxBytes` or slower than `timeoutMs`, FREEBIND_ARGUMENT_INVALID for another scheme and for what is no source, FREEBIND_ABORTED
  */
 export async function readSource(source: MediaSource, limits: MediaLimits = {}): Promise<Uint8Array> {
   checkSignal(limits.signal);
-  if (source instanceof Uint8Array) return checkBytes(source, 'The given bytes', limits);
-  const name = typeof source === 'string' ? source : source instanceof URL ? source.href : 'the stream';
+  if (source instanceof Uint8Array) return checkBytes(source, 'What was given', limits);
+  checkSource(source);
+  const name =
+    typeof source === 'string' ? source || 'The path ""' : source instanceof URL ? source.href : 'the stream';
   const deadline = deadlineIn(limits.timeoutMs ?? TIMEOUT_MS, limits.signal);
   const { signal } = deadline;
   try {
@@ -42,6 +44,16 @@ export async function readSource(source: MediaSource, limits: MediaLimits = {}):
   } finally {
     deadline.release();
   }
+}
+
+/** TypeScript sees what is no source; JavaScript does not. */
+function checkSource(source: Exclude<MediaSource, Uint8Array>): void {
+  const isStream = typeof source === 'object' && source !== null && Symbol.asyncIterator in source;
+  if (typeof source === 'string' || source instanceof URL || isStream) return;
+  throw new FreebindError(
+    'FREEBIND_ARGUMENT_INVALID',
+    `The source is ${describeKind(source)}, but a path, an address, a Uint8Array of bytes or a stream of them was expected. Of an ArrayBuffer make one: new Uint8Array(buffer).`,
+  );
 }
 
 /** The path that a source is, if it is one. */
@@ -114,9 +126,15 @@ async function collect(
       // A stream that never gives anything is left by the signal.
       const next = await Promise.race([iterator.next(), end]);
       if (next.done === true) break;
-      size += next.value.length;
+      const chunk: unknown = next.value;
+      if (!(chunk instanceof Uint8Array))
+        throw new FreebindError(
+          'FREEBIND_ARGUMENT_INVALID',
+          `The stream gave ${describeKind(chunk)}, but bytes were expected, each time a Uint8Array. Open it without an encoding.`,
+        );
+      size += chunk.length;
       if (size > (limits.maxBytes ?? MAX_BYTES)) throw tooLarge(name, limits);
-      parts.push(next.value);
+      parts.push(chunk);
     }
   } finally {
     void iterator.return?.().catch(() => undefined);
@@ -131,7 +149,10 @@ async function collect(
 }
 
 function checkBytes(bytes: Uint8Array, name: string, limits: MediaLimits): Uint8Array {
-  if (bytes.length === 0) throw unreadable(`${name} is empty, but a picture or sound was expected.`);
+  if (bytes.length === 0)
+    throw unreadable(
+      `${name} is empty, but a picture or sound was expected. Get it again from its source, or leave it out.`,
+    );
   if (bytes.length > (limits.maxBytes ?? MAX_BYTES)) throw tooLarge(name, limits);
   return bytes;
 }

@@ -3,11 +3,12 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { MediaReader, readSource } from '../src/index.ts';
+import { decodeAudio, decodeImage, MediaReader, readAudio, readImage, readSource } from '../src/index.ts';
 import { wavFile } from './wav-file.ts';
 
 let dir: string;
@@ -56,7 +57,35 @@ describe('reads all bytes of', () => {
   });
 });
 
+/** What TypeScript refuses and JavaScript gives all the same. */
+const given = (value: unknown): Uint8Array => value as Uint8Array;
+
 describe('refuses', () => {
+  test.each([
+    [new ArrayBuffer(3), 'an ArrayBuffer'],
+    [new DataView(new ArrayBuffer(3)), 'a DataView'],
+    [[1, 2], 'an Array'],
+    [{}, 'an object'],
+    [7, 'a number'],
+    [undefined, 'undefined'],
+    [null, 'null'],
+  ])('%o as a source, a picture and a sound, saying what it is and what to give', async (value, kind) => {
+    for (const refused of [readSource, readAudio, readImage, decodeAudio, decodeImage].map((read) =>
+      read(given(value)),
+    )) {
+      const error: unknown = await refused.catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({ code: 'FREEBIND_ARGUMENT_INVALID' });
+      expect(String(error)).toMatch(new RegExp(`is ${kind}, but .*bytes.* expected.*new Uint8Array\\(buffer\\)`));
+    }
+  });
+
+  test('bytes that are empty, and a stream of anything else', async () => {
+    await expect(readSource(new Uint8Array(0))).rejects.toThrow(/^What was given is empty, but .* leave it out\.$/);
+    await expect(readSource('')).rejects.toThrow(/^The path "" could not be read/);
+    const texts = Readable.from(['abc', 'd']);
+    await expect(readSource(texts)).rejects.toThrow(/The stream gave a string, but bytes were expected/);
+  });
+
   test('what is not there', async () => {
     await expect(readSource(join(dir, 'absent'))).rejects.toMatchObject({ code: 'FREEBIND_FILE_MISSING' });
     await expect(readSource(dir)).rejects.toMatchObject({ code: 'FREEBIND_FILE_MISSING' });
