@@ -114,10 +114,8 @@ async function run(): Promise<void> {
 async function chosenBackends(threads: number): Promise<readonly MeasuredBackend[]> {
   const found: MeasuredBackend[] = [];
   for (const name of values.backend ?? OWN_BACKENDS) {
-    // `["package", { … }]` is a choice with options.
-    const choice = (name.startsWith('[') ? JSON.parse(name) : name) as BackendChoice;
     try {
-      found.push(await measure(choice, threads));
+      found.push(await measure(name, threads));
     } catch (error) {
       note(`${name} is left out: ${error instanceof Error ? error.message : String(error)}`);
       if (values.backend !== undefined) process.exitCode = 1;

@@ -49,7 +49,7 @@ export function computeOptions(): readonly Option[] {
   return [
     new Option(
       '--backend <name>',
-      'where the arithmetic runs: onnx (default), auto (the fastest here), onnx:webgpu, reference, or a package',
+      'where the arithmetic runs: onnx (default), auto (the fastest here), onnx:webgpu, reference, a package, or one with options: \'["reference", {"precision": "float64"}]\'',
     ).env('FREEBIND_BACKEND'),
     new Option('--threads <n>', 'threads of the backend (default: all cores)').argParser(whole(1)),
   ];

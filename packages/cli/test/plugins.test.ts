@@ -32,6 +32,7 @@ describe('--backend', () => {
   test.each([
     ['reference', '2', /^$/],
     ['onnx', '100000', /^error FREEBIND_ARGUMENT_INVALID: threads is 100000/],
+    ['["reference", {"precision": "float16"}]', '1', /^error FREEBIND_ARGUMENT_INVALID: .*float16/],
     ['auto', '100000', /^error FREEBIND_ARGUMENT_INVALID: threads is 100000/],
   ])('%s takes --threads %s, or refuses it where it is absurd', async (backend, threads, words) => {
     const { stderr } = await freebind([...EVALUATION, '--backend', backend, '--threads', threads, '--quiet']);

@@ -5,7 +5,8 @@ import { isConfiguredPlugin } from './plugin-manifest.ts';
 /**
  * Where the arithmetic runs, in one line: a backend's id or short name (`onnx`), its package, either with a device
  * (`onnx:webgpu`) or with options (`['@freebind/backend-onnx', { threads: 2 }]`), a plugin that was configured in code, or
- * `auto`, the fastest that is installed by a short probe; its options, if it has any, go to every backend it tries.
+ * `auto`, the fastest that is installed by a short probe; its options, if it has any, go to every backend it tries. Where only text
+ * can be given, as on a command line, a name with options is JSON.
  */
 export type BackendChoice = string | readonly [name: string, options: object] | ConfiguredPlugin;
 
@@ -20,13 +21,15 @@ export interface NamedBackend {
 
 /** The options that `auto` hands on; undefined for every other choice. */
 export function autoOptions(choice: BackendChoice | undefined): object | undefined {
-  if (choice === 'auto') return {};
-  return Array.isArray(choice) && choice[0] === 'auto' ? (choice[1] as object) : undefined; // as the type of a choice says
+  if (choice === undefined || isConfiguredPlugin(choice)) return undefined;
+  const { name, options = {} } = readBackendChoice(choice);
+  return name === 'auto' ? options : undefined;
 }
 
-/** Takes a choice apart; the device after a colon becomes the option `device`. */
+/** Takes a choice apart; the device after a colon becomes the option `device`. @throws FREEBIND_ARGUMENT_INVALID */
 export function readBackendChoice(choice: Exclude<BackendChoice, ConfiguredPlugin>): NamedBackend {
-  const [written, given] = typeof choice === 'string' ? [choice] : choice;
+  const read = parseChoice(choice);
+  const [written, given] = typeof read === 'string' ? [read] : read;
   // Two letters at least, so that the colon of a Windows drive is none of ours.
   const [, name = written, device] = /^([^:]{2,}):(.+)$/.exec(written) ?? [];
   const options = device === undefined ? given : { device, ...given };
@@ -35,6 +38,31 @@ export function readBackendChoice(choice: Exclude<BackendChoice, ConfiguredPlugi
     package: /^(?!auto$)[a-z][a-z0-9]*$/i.test(name) ? `@freebind/backend-${name.toLowerCase()}` : name,
     ...(options !== undefined && { options }),
   };
+}
+
+/** Name and options of a choice that was written as JSON; any other stays as it is. @throws FREEBIND_ARGUMENT_INVALID */
+function parseChoice<T extends BackendChoice>(choice: T): T | readonly [name: string, options: object] {
+  if (typeof choice !== 'string' || !choice.trimStart().startsWith('[')) return choice;
+  const text: string = choice;
+  const parsed = parsedJson(text);
+  const [name, options, ...more] = Array.isArray(parsed) ? (parsed as readonly unknown[]) : [];
+  if (typeof name === 'string' && isOptions(options) && more.length === 0) return [name, options];
+  throw new FreebindError(
+    'FREEBIND_ARGUMENT_INVALID',
+    `The backend was given as ${text}; a name with options is JSON, such as ["@freebind/backend-tfjs", {"runtime": "wasm"}].`,
+  );
+}
+
+function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function isOptions(options: unknown): options is object {
+  return typeof options === 'object' && options !== null && !Array.isArray(options);
 }
 
 /** `override` in place of `configured`; where both are the same package, options that only `configured` has are kept. */

@@ -175,7 +175,18 @@ describe('the backend', () => {
     expect(await device('@someone/backend-toy')).toBe('{}');
     expect(await device('@someone/backend-toy:gpu')).toBe('{"device":"gpu"}');
     expect(await device(['@someone/backend-toy', { threads: 2 }])).toBe('{"threads":2}');
+    expect(await device('["@someone/backend-toy", {"threads": 3}]')).toBe('{"threads":3}');
   });
+
+  test.each(['[', '["reference"', '["reference"]', '["reference", 2]', '["reference", {}, {}]', '[7, {}]', '[]'])(
+    'written as %s is refused with how options are written',
+    async (backend) => {
+      await expect(freebind({ backend })).rejects.toMatchObject({
+        code: 'FREEBIND_ARGUMENT_INVALID',
+        message: expect.stringContaining('is JSON, such as ["@freebind/backend-tfjs", {"runtime": "wasm"}]'),
+      });
+    },
+  );
 
   test('of freebind is meant by a bare word', async () => {
     const fb = await freebind({ backend: ['reference', { precision: 'float64' }] });
