@@ -1,5 +1,6 @@
 import { Graph } from './graph.ts';
 import { normaliseRows } from './layers.ts';
+import { weigh } from './weigh.ts';
 
 /** `queries` [q, d], `keys` [m, d] → `scores` [q, m]. */
 export function scoreGraph(): Uint8Array {
@@ -39,8 +40,8 @@ export function aggregateGraph(ownValues: boolean): Uint8Array {
 
   const scores = graph.gemm(queries, keys, { transB: true });
   const top = graph.max(highest, graph.reduce('ReduceMax', scores, 1));
-  const weights = graph.exp(graph.mul(graph.sub(scores, top), coldness));
-  const kept = graph.exp(graph.mul(graph.sub(highest, top), coldness));
+  const weights = weigh(graph, graph.mul(graph.sub(scores, top), coldness));
+  const kept = weigh(graph, graph.mul(graph.sub(highest, top), coldness));
   graph.outputUnreadable();
   graph.output('next/highest', top);
   graph.output('next/total', graph.add(graph.mul(total, kept), graph.reduce('ReduceSum', weights, 1)));

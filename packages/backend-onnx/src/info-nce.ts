@@ -1,5 +1,6 @@
 import type { Graph, Value } from './graph.ts';
 import { blocksOf, countRows, type Rows, sumRows } from './rows.ts';
+import { weigh } from './weigh.ts';
 import { paddedWidth } from './widths.ts';
 
 /** What one pair adds to a training step. */
@@ -87,10 +88,10 @@ function sharedSoftmaxes(graph: Graph, logits: Rows, n: number): Softmaxes {
 /** For logits of any size: the maximum of each row, and of each column, is taken out before the exponential. */
 function shiftedSoftmaxes(graph: Graph, logits: Rows): Softmaxes {
   const rowMaxima = logits.map((z) => graph.reduce('ReduceMax', z, 1));
-  const ofRows = logits.map((z, i) => graph.exp(graph.sub(z, rowMaxima[i] ?? z)));
+  const ofRows = logits.map((z, i) => weigh(graph, graph.sub(z, rowMaxima[i] ?? z)));
   const rowSums = ofRows.map((e) => graph.reduce('ReduceSum', e, 1));
   const columnMaxima = logits.map((z) => graph.reduce('ReduceMax', z, 0)).reduce((a, b) => graph.max(a, b));
-  const ofColumns = logits.map((z) => graph.exp(graph.sub(z, columnMaxima)));
+  const ofColumns = logits.map((z) => weigh(graph, graph.sub(z, columnMaxima)));
   const columnSums = sumRows(graph, ofColumns);
   const perColumn = graph.reciprocal(columnSums);
   const both = logits.map((z, i) => {

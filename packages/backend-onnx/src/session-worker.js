@@ -57,8 +57,8 @@ const sessionOptions = ({ device, threads }, keepsMemory) => ({
   // Training graphs transpose one factor of a weight's gradient, because GEMM reads it faster along its rows; this
   // optimiser would undo it, and cost a tenth of the step.
   //
-  // Softmax weights of what is unlike are below float32's smallest normal number, which some processors take fifty times as long
-  // to multiply; as zeros they change no sum. onnxruntime heeds this in its own threads, and in the thread of a process's first session.
+  // Numbers below float32's smallest normal one some processors take fifty times as long to multiply; as zeros they change no sum.
+  // onnxruntime heeds this in its own threads, and in the thread of a process's first session; `weigh.ts` does without.
   extra: {
     optimization: { disable_specified_optimizers: 'GemmTransposeFusion' },
     session: { set_denormal_as_zero: '1' },

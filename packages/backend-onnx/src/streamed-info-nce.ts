@@ -2,6 +2,7 @@ import { Graph, type Value } from './graph.ts';
 import { BLOCK_ROWS, evenRows } from './rows.ts';
 import type { Packed, Window, Windows } from './session-protocol.ts';
 import type { Session, Sessions, State } from './sessions.ts';
+import { weigh } from './weigh.ts';
 
 /** Logits of a batch that are kept whole, at most: 512 MiB. Above, `StreamedInfoNce` computes them twice instead. */
 export const MOST_LOGITS = 2 ** 27;
@@ -175,8 +176,8 @@ function sumsGraph(shared: boolean): Uint8Array {
   const add = (sum: Value, axis: 0 | 1): Value => {
     if (shared) return graph.add(sum, graph.reduce('ReduceSum', e, axis));
     const highest = graph.max(sum, graph.reduce('ReduceMax', z, axis));
-    const ofTile = graph.reduce('ReduceSum', graph.exp(graph.sub(z, highest)), axis);
-    return graph.add(highest, graph.log(graph.add(graph.exp(graph.sub(sum, highest)), ofTile)));
+    const ofTile = graph.reduce('ReduceSum', weigh(graph, graph.sub(z, highest)), axis);
+    return graph.add(highest, graph.log(graph.add(weigh(graph, graph.sub(sum, highest)), ofTile)));
   };
   graph.outputUnreadable();
   graph.output('after/rows', add(ofRows, 1));
@@ -191,7 +192,7 @@ function gradientsGraph(shared: boolean, trainsY: boolean): Uint8Array {
   const [ofRows, ofColumns] = keptSums(graph);
   const both = shared
     ? graph.mul(graph.exp(z), graph.add(graph.reciprocal(ofRows), graph.reciprocal(ofColumns)))
-    : graph.add(graph.exp(graph.sub(z, ofRows)), graph.exp(graph.sub(z, ofColumns)));
+    : graph.add(weigh(graph, graph.sub(z, ofRows)), weigh(graph, graph.sub(z, ofColumns)));
   graph.outputUnreadable();
   graph.output('after/dx', graph.gemm(both, y, { alpha: -0.5, c: graph.input('dx', ['m', 'd']) }));
   if (trainsY)
