@@ -5,6 +5,7 @@ import { type BackendChoice, type ConfiguredPlugin, freebind, measureBackend, re
 import { answerLines } from './conversation.ts';
 import { countsItems, type OpenAt, type Size, type Work } from './task.ts';
 import { taskOf } from './tasks/index.ts';
+import { timeLeft } from './time-left.ts';
 
 const [choice = 'null', threads = '1'] = process.argv.slice(2);
 const chosen = JSON.parse(choice) as Exclude<BackendChoice, ConfiguredPlugin> | null; // what contenders.ts wrote
@@ -35,7 +36,7 @@ await answerLines(async (request) => {
     case 'run': {
       if (work === undefined) throw new Error('Nothing is open.');
       const [cpu, start] = [process.cpuUsage(), performance.now()];
-      const check = await work.run();
+      const check = await work.run(timeLeft());
       const ms = performance.now() - start;
       const { user, system } = process.cpuUsage(cpu); // of all threads, in µs
       return {

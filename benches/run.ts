@@ -23,7 +23,7 @@ const USAGE = `usage: npm run bench -- [TASK …] [options]
   growth           collection, training and evaluation by rows × 1, 4, 16, 64, by itself, on onnx
   reading          training from tables on disk beside training from memory, by itself, on onnx
   streamed         InfoNCE of batches that are larger than their logits may be, by itself, on onnx;
-                   --largest: of a million rows too, which takes hours
+                   --largest: of a million rows too, which takes hours at 512 columns; --width N: of N columns
   start-up         the program's start and core's import, by themselves
   plan             what \`freebind plan\` says of three configs beside what they take; by itself, on onnx
   --backend NAME   onnx, a package, or ["package", { options }]; may be given several times (default: all that run here)
@@ -48,6 +48,7 @@ const { values, positionals } = parseArgs({
     smallest: { type: 'boolean', default: false },
     rounds: { type: 'string', default: '9' },
     seconds: { type: 'string', default: '120' },
+    width: { type: 'string', default: '512' },
     threads: { type: 'string', default: String(availableParallelism()) },
     software: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -57,6 +58,7 @@ interface ScriptOptions {
   readonly smallest: boolean;
   readonly largest: boolean;
   readonly record: boolean;
+  readonly width: number;
 }
 
 /** What is no task of a backend and runs by itself. */
@@ -78,7 +80,7 @@ if (unknown !== undefined || values.help) {
 } else if (script === undefined) {
   await run();
 } else {
-  await script(values);
+  await script({ ...values, width: Number(values.width) });
 }
 
 async function run(): Promise<void> {

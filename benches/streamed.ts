@@ -5,7 +5,6 @@ import { digits, formatMs, formatTable } from './table.ts';
 import { infoNce } from './tasks/info-nce.ts';
 import { taskOf } from './tasks/index.ts';
 
-const WIDTH = 512;
 /** The batch that others are compared with, and how much memory above the inputs and time a pair of it may take. */
 const BASE = 4096;
 const MOST = { MiB: 1024, times: 1.3 };
@@ -14,22 +13,25 @@ const STREAMED_OPERATIONS = 8;
 
 /**
  * Memory and time a pair of an in-batch InfoNCE that is larger than its logits may be, beside those of a batch of 4096. The
- * largest, a million rows, is 4.5 · 10¹⁵ operations: hours, so it only runs when asked for, and is estimated else.
+ * largest, a million rows, is 4.5 · 10¹⁵ operations at 512 columns: hours, so it only runs when asked for, and is estimated else. Of few
+ * columns exponentials are most of the time.
  */
 export async function streamed({
   smallest,
   largest,
+  width,
 }: {
   readonly smallest: boolean;
   readonly largest: boolean;
+  readonly width: number;
 }): Promise<void> {
   const threads = availableParallelism();
   const lines = [['batch', 'time', 'a pair', 'of that at 4096', 'rate', 'above the inputs']];
-  let [base, rate] = [0, 0];
+  let [base, perPair] = [0, 0];
   for (const batch of [BASE, ...(smallest ? [3 * BASE] : [16 * BASE]), ...(largest ? [256 * BASE] : [])]) {
     const opened = await openOwn('onnx', threads, {
       task: taskOf(infoNce.name),
-      size: { batch, width: WIDTH },
+      size: { batch, width },
       files: {},
     });
     try {
@@ -40,16 +42,16 @@ export async function streamed({
         if (run >= 0) times.push(ms);
       }
       const ms = median(times);
-      if (batch === BASE) base = ms / BASE ** 2;
+      perPair = ms / batch ** 2;
+      if (batch === BASE) base = perPair;
       const factor = batch === BASE ? 6 : STREAMED_OPERATIONS;
-      rate = gflops(factor * batch ** 2 * WIDTH, ms);
       const above = (await opened.peakMiB()) - opened.inputsMiB;
       lines.push([
-        `${batch} × ${WIDTH}`,
+        `${batch} × ${width}`,
         formatMs(ms),
-        `${digits((1e6 * ms) / batch ** 2)} ns`,
-        batch === BASE ? '1' : `${(ms / batch ** 2 / base).toFixed(2)} (at most ${MOST.times})`,
-        `${digits(rate)} GFLOP/s`,
+        `${digits(1e6 * perPair)} ns`,
+        batch === BASE ? '1' : `${(perPair / base).toFixed(2)} (at most ${MOST.times})`,
+        `${digits(gflops(factor * batch ** 2 * width, ms))} GFLOP/s`,
         `${above.toFixed(0)} MiB (at most ${MOST.MiB})`,
       ]);
     } finally {
@@ -58,8 +60,8 @@ export async function streamed({
   }
   console.log(formatTable(lines));
   if (largest) return;
-  const hours = (STREAMED_OPERATIONS * (256 * BASE) ** 2 * WIDTH) / rate / 1e9 / 3600;
+  const minutes = (perPair * (256 * BASE) ** 2) / 60_000;
   console.log(
-    `${256 * BASE} × ${WIDTH} was not run (--largest runs it); at the last rate it takes ${digits(hours)} hours.`,
+    `${256 * BASE} × ${width} was not run (--largest runs it); at the last time a pair it takes ${digits(minutes)} minutes.`,
   );
 }

@@ -49,7 +49,7 @@ export interface OpenAt {
 
 /** A task that is ready to run. */
 export interface Work {
-  /** Runs it once. A number that it gives is a check: contenders that computed the same thing agree on it. */
-  run(): Promise<number | void>;
+  /** Runs it once. A number that it gives is a check: contenders that computed the same thing agree on it. A long run tells `progress` its share. */
+  run(progress: (share: number) => void): Promise<number | void>;
   close(): Promise<void>;
 }

@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { interleave, longestRun, median, pairedRatio, type Row, spread } from '../benches/harness.ts';
 import { renderResults } from '../benches/page.ts';
 import { performanceTable } from '../benches/readme-tables.ts';
@@ -18,6 +18,7 @@ import { sizeFor } from '../benches/size-for.ts';
 import { formatRows } from '../benches/table.ts';
 import { countsItems } from '../benches/task.ts';
 import { TASKS, taskOf } from '../benches/tasks/index.ts';
+import { timeLeft } from '../benches/time-left.ts';
 
 const machine: Machine = { name: 'toy', processor: 'Toy', cores: 1, memoryGiB: 1, platform: 'none' };
 const row = (task: string, backend: string, medianMs: number): Row => ({
@@ -81,6 +82,25 @@ test('a device in software is called so in every table and plot, and bars left a
   // From 1 to 900 and from 0.5 to 1, in logarithms.
   const widths = [...plot.matchAll(/<rect [^>]*width="([\d.]+)"/g)].map(([, width]) => Number(width));
   expect((widths[0] ?? 0) / (widths[1] ?? 0)).toBeCloseTo(Math.log(900) / Math.log(2), 1);
+});
+
+test.each([
+  [{ isTTY: true }, '\r\u001b[K25.0 % done, 3 min left\r\u001b[K'],
+  [{}, '25.0 % done, 3 min left\n'],
+])('a long run says how far it is and how long it will take, a short one nothing (%o)', (kind, said) => {
+  const clock = vi.spyOn(performance, 'now').mockReturnValue(0);
+  onTestFinished(() => clock.mockRestore());
+  let written = '';
+  const tell = timeLeft({ ...kind, write: (text) => (written += text) });
+  clock.mockReturnValue(500);
+  tell(0.1);
+  expect(written).toBe('');
+  clock.mockReturnValue(60_000);
+  tell(0.25);
+  clock.mockReturnValue(60_900);
+  tell(0.3);
+  tell(1);
+  expect(written).toBe(said);
 });
 
 test('runs alternate, the first two rounds are not counted, and long rounds are fewer', async () => {

@@ -33,7 +33,7 @@ export const infoNce: BackendTask<{ batch: number; width: number }> = {
     });
     const rows = Int32Array.from({ length: batch }, (_, row) => row);
     return {
-      run: async () => void (await trainer.step({ rows, learningRate: 1e-3 })),
+      run: async (progress) => void (await trainer.step({ rows, learningRate: 1e-3, progress })),
       close: () => trainer.close(),
     };
   },

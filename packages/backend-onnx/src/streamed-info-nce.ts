@@ -22,6 +22,12 @@ export interface StreamedBatch {
   readonly tile?: number | undefined;
 }
 
+/** Who watches a run: may end it by throwing, and is told the share that is done. */
+export interface Watch {
+  readonly check: () => void;
+  readonly progress?: ((share: number) => void) | undefined;
+}
+
 /**
  * `infoNce` in memory of O(n · d): square tiles of logits z are computed, reduced and forgotten, once for the sums of rows and
  * columns and once more for the gradients. That is 8n²d operations in place of 6 where both sides are trained, 6 in place of
@@ -75,14 +81,14 @@ export class StreamedInfoNce {
 
   /**
    * Σ over the batch of ½ (log Σ exp of row i + log Σ exp of column i), and the gradients. `shared`: no logit is larger than
-   * `largestSharedLogit(n)`. `check` throws where the run is to end before its next tile.
+   * `largestSharedLogit(n)`. `check` throws where the run is to end before its next tile; `progress` is told the share of tiles.
    */
-  async run(shared: boolean, check: () => void): Promise<number> {
+  async run(shared: boolean, { check, progress }: Watch): Promise<number> {
     const start = filled(this.#n, 1, shared ? 0 : -Infinity);
     const sums = await this.#sessions.keep({ rows: start, columns: { ...start, data: start.data.slice() } });
     try {
       const sum = await this.#open(`sums of tiles, shared: ${shared}`, () => sumsGraph(shared));
-      await this.#eachTile(check, (i, j) => {
+      await this.#eachTile({ check, progress: (share) => progress?.(share / 2) }, (i, j) => {
         const { rows, columns } = this.#sums(sums, i, j);
         const after = { 'after/rows': rows, 'after/columns': columns };
         return sum.run({}, undefined, { ...this.#operands(i, j), rows, columns, ...after });
@@ -90,7 +96,7 @@ export class StreamedInfoNce {
       const pull = await this.#open(`gradients of tiles, shared: ${shared}, both: ${this.#trainsY}`, () =>
         gradientsGraph(shared, this.#trainsY),
       );
-      await this.#eachTile(check, (i, j) =>
+      await this.#eachTile({ check, progress: (share) => progress?.((1 + share) / 2) }, (i, j) =>
         pull.run({}, undefined, {
           ...this.#operands(i, j),
           ...this.#sums(sums, i, j),
@@ -109,7 +115,7 @@ export class StreamedInfoNce {
   }
 
   /** The next tile is asked for while one is computed, so that the worker does not wait for this thread. */
-  async #eachTile(check: () => void, run: (i: number, j: number) => Promise<unknown>): Promise<void> {
+  async #eachTile({ check, progress }: Watch, run: (i: number, j: number) => Promise<unknown>): Promise<void> {
     const tiles = Math.ceil(this.#n / this.#tile);
     let last: Promise<unknown> | undefined;
     for (let i = 0; i < tiles; i++) {
@@ -119,9 +125,11 @@ export class StreamedInfoNce {
         next.catch(() => undefined); // it is awaited below
         await last;
         last = next;
+        progress?.((i * tiles + j) / tiles ** 2);
       }
     }
     await last;
+    progress?.(1);
   }
 
   #operands(i: number, j: number): Windows {

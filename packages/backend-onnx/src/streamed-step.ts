@@ -4,7 +4,7 @@ import { packNumber } from './packing.ts';
 import { blocksOf, type Rows } from './rows.ts';
 import type { PackedByName, Windows } from './session-protocol.ts';
 import type { Session, Sessions, State } from './sessions.ts';
-import { type OpenGraph, StreamedInfoNce } from './streamed-info-nce.ts';
+import { type OpenGraph, StreamedInfoNce, type Watch } from './streamed-info-nce.ts';
 import { beginStep, pairsOf, shareOf, type StepGraph } from './train-step.ts';
 import type { TrainingLayout } from './training-layout.ts';
 
@@ -70,16 +70,18 @@ export class StreamedStep {
     return new StreamedStep({ share: shareOf(options, layout), dropouts }, placed, pairs);
   }
 
-  /** One update of `state`. `check` throws where it is to end early; the state is as it was then. */
+  /** One update of `state`. `check` throws where it is to end early; the state is as it was then. `progress` is told of the loss. */
   async run(
     fed: PackedByName,
     state: State,
-    { shared, check }: { readonly shared: boolean; readonly check: () => void },
+    { shared, check, progress }: Watch & { readonly shared: boolean },
   ): Promise<{ readonly outputs: PackedByName; readonly feeds?: PackedByName }> {
     const { outputs: attractions, feeds = {} } = await this.#forward.session.run(fed, state, this.#forward.windows);
     let loss = 0;
-    for (const [p, pair] of this.#pairs.entries())
-      loss += (await pair.run(shared, check)) - Number(attractions[attractionName(p)]?.data[0]);
+    for (const [p, pair] of this.#pairs.entries()) {
+      const watch = { check, progress: (share: number) => progress?.((p + share) / this.#pairs.length) };
+      loss += (await pair.run(shared, watch)) - Number(attractions[attractionName(p)]?.data[0]);
+    }
     check();
     const done = await this.#backward.session.run(feeds, state, this.#backward.windows);
     return { ...done, outputs: { ...done.outputs, loss: packNumber(this.#share * loss) } };

@@ -130,7 +130,7 @@ export class OnnxTrainer implements Trainer {
       ? Math.min(Math.max(this.#temperature, Math.fround(learned.min)), Math.fround(learned.max))
       : this.#temperature;
     const shared = this.#largestLogit(gathered.lengths, temperature) <= largestSharedLogit(this.#layout.rows);
-    const step = await this.#open(shared);
+    const step = await this.#open(shared, input.progress);
     this.#lifetime.check();
     const { outputs, feeds = {} } = await step.run({ ...gathered.feeds, ...this.#feed(step.dropouts, input) });
     this.#spent = feeds;
@@ -174,12 +174,12 @@ export class OnnxTrainer implements Trainer {
     return Math.max(...pairs.map(({ left, right }) => (lengthOf(left) * lengthOf(right)) / temperature));
   }
 
-  async #open(shared: boolean): Promise<OpenedStep> {
+  async #open(shared: boolean, progress: StepInput['progress']): Promise<OpenedStep> {
     const { mostLogits = MOST_LOGITS, ...streaming } = this.#streaming;
     if (this.#layout.rows ** 2 > mostLogits) {
       this.#streamed ??= StreamedStep.open(this.#options, this.#layout, this.#sessions, streaming);
       const streamed = await this.#streamed;
-      const how = { shared, check: () => this.#lifetime.check() };
+      const how = { shared, progress, check: () => this.#lifetime.check() };
       return { dropouts: streamed.dropouts, run: (feeds) => streamed.run(feeds, this.#state, how) };
     }
     const { graph, session } = this.#graphs.get(shared) ?? (await this.#openWhole(shared));

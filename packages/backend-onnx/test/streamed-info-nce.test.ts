@@ -66,7 +66,7 @@ async function stream(
   const into = pair.rows(0, n);
   await write(scaled, into.x);
   await write(y, into.y);
-  const logSums = await pair.run(shared, () => undefined);
+  const logSums = await pair.run(shared, { check: () => undefined });
   const from = pair.gradients(0, n);
   const found = { logSums, dx: await read(from.x), dy: from.y && (await read(from.y)) };
   await pair.close();
@@ -204,6 +204,17 @@ describe('streamed InfoNCE', () => {
     // A cosine of eight products errs by 8 · 2⁻²⁴ < 1e-6, a logit by that over τ, and the loss is a mean of such.
     const mean = wanted.reduce((sum, l) => sum + l, 0) / distinct;
     expect(Math.abs(loss - mean)).toBeLessThan(1e-6 / temperature);
+  });
+
+  test('tells its share of a step after every tile, rising to 1', async () => {
+    const backend = await OnnxBackend.start({ device: 'cpu', threads: 1 }, { mostLogits: 0, tile: 24 });
+    const trainer = await backend.openTrainer(trainingOf(tableOf(unit(48, 'x')), tableOf(unit(48, 'y')), 0.1));
+    const shares: number[] = [];
+    const rows = Int32Array.from({ length: 48 }, (_, i) => i);
+    await trainer.step({ rows, learningRate: 1, progress: (share) => shares.push(share) });
+    await backend.close();
+    // Two times two tiles, one pass for the sums and one for the gradients; the first tile of a pass is under way at 0.
+    expect(shares).toEqual([0, 1 / 8, 2 / 8, 3 / 8, 4 / 8, 4 / 8, 5 / 8, 6 / 8, 7 / 8, 1]);
   });
 
   test.each(['trainer', 'backend'] as const)('ends between two tiles when its %s is closed', async (what) => {

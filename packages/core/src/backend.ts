@@ -128,6 +128,8 @@ export interface StepInput {
   readonly mix?: number;
   /** Decides dropout; a whole number in [0, 2³²). Default 0. */
   readonly seed?: number;
+  /** Told which share of the step is done, rising to 1, by a backend whose steps may take minutes; others never call it. */
+  readonly progress?: (share: number) => void;
 }
 
 export interface StepResult {

@@ -43,6 +43,18 @@ export const trainCases: readonly ConformanceCase<Backend>[] = [
     },
   },
   {
+    name: 'tells of a step, where it does, shares that rise up to 1',
+    requires: 'training',
+    async run(backend) {
+      const trainer = await backend.openTrainer(projectorTraining());
+      const shares: number[] = [];
+      await trainer.step({ rows: batch(8), learningRate: 1e-2, progress: (share) => shares.push(share) });
+      await trainer.close();
+      const rise = shares.every((share, i) => share >= (shares[i - 1] ?? 0) && share <= 1);
+      check(rise, `The shares of a step were ${shares.join(', ')}, expected numbers from 0 to 1 that never fall.`);
+    },
+  },
+  {
     name: 'normalises by the biased variance and keeps the unbiased one',
     because: "PyTorch's BatchNorm1d",
     requires: 'training',
