@@ -1,6 +1,5 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import type { BackendChoice } from '@freebind/core';
 import { OWN_BACKENDS } from '@freebind/core/config';
 import { writeFileAtomic } from '@freebind/core/files';
 import useSoftwareDevice from '../packages/backend-webgpu/test/software-device.ts';
