@@ -1,5 +1,6 @@
 import { normaliseRows } from './norms.ts';
 import { Program, type Value } from './program.ts';
+import { weighRows } from './weigh.ts';
 import type { Compiled } from './worker-protocol.ts';
 
 /**
@@ -30,7 +31,7 @@ export function aggregateProgram(ownValues: boolean): Compiled {
   ];
   const here = program.maxOfRow(logits);
   const highest = program.max(before, here);
-  const softmax = program.softmax(logits);
+  const softmax = weighRows(program, logits);
   const mass = program.div(program.exp(program.sub(here, highest)), program.maxOfRow(softmax));
   const faded = program.exp(program.sub(before, highest));
   program.output('next/highest', highest);

@@ -1,4 +1,5 @@
 import type { Program, Value } from './program.ts';
+import { weigh } from './weigh.ts';
 
 /** What one pair adds to a training step. */
 export interface InfoNce {
@@ -148,7 +149,7 @@ function shiftedSoftmax(program: Program): Softmax {
     return { max, total: program.add(faded, total) };
   };
   const half = (tile: Value, { max, total }: Sums): Value =>
-    program.mul(program.exp(program.sub(tile, max ?? program.scalar(0))), program.div(program.scalar(0.5), total));
+    program.mul(weigh(program, program.sub(tile, max ?? program.scalar(0))), program.div(program.scalar(0.5), total));
   return {
     tile: (logits) => logits,
     addRows: (tile, before) => add(tile, before, program.maxOfRow(tile), program.sumOfRow),
