@@ -25,6 +25,8 @@ export type Draw = Pick<Random, 'below'>;
 export class ClapAudio {
   readonly #fusion: boolean;
   readonly #mel: ClapMel;
+  /** Ten seconds of a shorter wave. They stay in memory, because fresh memory takes as long as they do. */
+  readonly #repeated = new Float32Array(LENGTH);
   /** The last rate's filter: files of one collection have one rate. */
   #resampler: { readonly rate: number; readonly filter: KaiserResampler } | undefined;
 
@@ -39,7 +41,9 @@ export class ClapAudio {
     const mono = mixDown(channels);
     if (this.#resampler?.rate !== sampleRate)
       this.#resampler = { rate: sampleRate, filter: new KaiserResampler(sampleRate, SAMPLE_RATE) };
-    return quantiseInt16(this.#resampler.filter.resample(mono));
+    const wave = this.#resampler.filter.resample(mono);
+    // What was given stays as it is; what was made here need not be made again.
+    return quantiseInt16(wave, wave === channels[0] ? undefined : wave);
   }
 
   /**
@@ -48,7 +52,7 @@ export class ClapAudio {
    * shrunk, and ten seconds of the first, second and third part, each from a drawn frame.
    */
   features(wave: Float32Array, draw: Draw): ClapFeatures {
-    if (wave.length <= LENGTH) return this.#same(this.#mel.of(repeated(wave)));
+    if (wave.length <= LENGTH) return this.#same(this.#mel.of(repeated(wave, this.#repeated)));
     if (!this.#fusion) {
       const start = draw.below(wave.length - LENGTH + 1);
       return { data: this.#mel.of(wave.subarray(start, start + LENGTH)).data, longer: true };
@@ -85,11 +89,9 @@ function thirds(count: number): readonly (readonly [first: number, count: number
   });
 }
 
-/** Whole copies of a short wave, then zeros ("repeatpad"). */
-function repeated(wave: Float32Array): Float32Array {
-  if (wave.length === LENGTH) return wave;
-  const out = new Float32Array(LENGTH);
-  const copies = Math.floor(LENGTH / wave.length);
+/** Whole copies of a short wave in `out`, then zeros ("repeatpad"). */
+function repeated(wave: Float32Array, out: Float32Array): Float32Array {
+  const copies = Math.floor(out.length / wave.length);
   for (let i = 0; i < copies; i++) out.set(wave, i * wave.length);
-  return out;
+  return out.fill(0, copies * wave.length);
 }

@@ -57,10 +57,12 @@ function readReflected(samples: Float32Array, from: number, into: Float32Array):
 
 /**
  * Samples as CLAP was trained on them, through int16 and back: clipped to ±1, times 32,767, truncated toward 0, over 32,767 as
- * float32 (LAION-AI/CLAP `training/data.py`, `float32_to_int16` and `int16_to_float32`).
+ * float32 (LAION-AI/CLAP `training/data.py`, `float32_to_int16` and `int16_to_float32`). `out`, which may be `samples`, gets them.
  */
-export function quantiseInt16(samples: Float32Array): Float32Array {
-  const out = new Float32Array(samples.length);
+export function quantiseInt16(
+  samples: Float32Array,
+  out: Float32Array = new Float32Array(samples.length),
+): Float32Array {
   const piece = Math.min(PIECE, 4 * Math.ceil(samples.length / 4));
   const { kernels, at } = kernelsFor([4 * piece]);
   const floats = new Float32Array(kernels.memory.buffer, at[0], piece);
