@@ -120,6 +120,11 @@ describe('the tfjs backend', () => {
     expect(before).toEqual(reasons.slice(0, before.length).map((one) => expect.stringMatching(one)));
   });
 
+  test('by itself writes nothing to the terminal, whatever it does not find', async () => {
+    const script = fileURLToPath(new URL('processes/use-backend.js', import.meta.url));
+    expect(await run(process.execPath, [script, 'close', 'auto'], { timeout: 60_000 })).toMatchObject({ stderr: '' });
+  });
+
   test('names the line that installs a runtime where it is missing', async () => {
     // Where one is there, nothing is refused.
     const started = await Promise.allSettled([startTfjs({ runtime: 'node' }), startTfjs({ runtime: 'node-gpu' })]);

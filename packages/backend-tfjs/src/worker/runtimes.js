@@ -1,3 +1,4 @@
+import { fork } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { wasmKernels } from './kernels.js';
 import { endSpareThreads, MOST_THREADS, startWasmModule } from './wasm.js';
@@ -76,6 +77,11 @@ function load(name, mending) {
   }
 }
 
+const NO_ADAPTER =
+  "WebGPU finds no adapter on this machine; install a driver for Vulkan (on Linux also libvulkan1), or choose `runtime: 'wasm'`.";
+/** How long drivers may take to say whether they are there, in milliseconds. */
+const PROBE_MS = 30_000;
+
 /** libtensorflow, which its package's install script downloads. @param {string} name @param {string} device @returns {Promise<Loaded>} */
 async function loadNode(name, device) {
   const tf = load(name, `run \`npm i ${name}@4.22.0\` with install scripts allowed, or choose \`runtime: 'wasm'\``);
@@ -89,22 +95,46 @@ async function loadWebgpu({ runtime }) {
   const { create, globals } = await import('webgpu').catch((cause) => {
     throw new Missing(`webgpu cannot be loaded (${cause.message}); ${install}.`, { cause });
   });
+  if (runtime === 'auto') await checkForGpu();
   Object.assign(globalThis, globals);
   const gpu = create([]);
   Object.defineProperty(globalThis, 'navigator', { value: { gpu, userAgent: '' }, configurable: true });
   const adapter = await gpu.requestAdapter();
-  if (adapter === null)
-    throw new Missing(
-      "WebGPU finds no adapter on this machine; install a driver for Vulkan (on Linux also libvulkan1), or choose `runtime: 'wasm'`.",
-    );
-  const name = adapter.info.description || adapter.info.device || adapter.info.vendor || 'an adapter without a name';
-  if (runtime === 'auto' && /swiftshader|llvmpipe|basic render/i.test(`${name} ${adapter.info.architecture}`))
-    throw new Missing(`The only WebGPU adapter is a software one, ${name}, which is slower than wasm.`);
+  if (adapter === null) throw new Missing(NO_ADAPTER);
+  const name = nameOf(adapter.info);
   const tf = load('@tensorflow/tfjs-core', install);
   load('@tensorflow/tfjs-backend-webgpu', install);
   if (!(await tf.setBackend('webgpu')))
     throw new Missing(`tfjs's WebGPU backend does not start on ${name}; ${install}.`);
   return { tf, device: `webgpu, ${name}`, end: () => tf.removeBackend('webgpu') };
+}
+
+/** @param {Partial<Record<'description' | 'device' | 'vendor', string>>} info */
+const nameOf = ({ description, device, vendor }) => description || device || vendor || 'an adapter without a name';
+
+/**
+ * Looks for a GPU in a process of its own, whose error output nobody sees: Dawn and the drivers that it asks write there what they
+ * lack, which is no concern of who did not ask for WebGPU.
+ */
+async function checkForGpu() {
+  const info = await askElsewhere(new URL('./find-adapter.js', import.meta.url));
+  if (info?.found !== true) throw new Missing(NO_ADAPTER);
+  const name = nameOf(info);
+  if (/swiftshader|llvmpipe|basic render/i.test(`${name} ${info.architecture}`))
+    throw new Missing(`The only WebGPU adapter is a software one, ${name}, which is slower than wasm.`);
+}
+
+/** What a script sends first; undefined where it ends without. @param {URL} script @returns {Promise<any>} */
+function askElsewhere(script) {
+  return new Promise((resolve) => {
+    const child = fork(script, { stdio: ['ignore', 'ignore', 'ignore', 'ipc'], execArgv: [], timeout: PROBE_MS });
+    child.once('error', () => resolve(undefined));
+    child.once('exit', () => resolve(undefined));
+    child.once('message', (message) => {
+      child.disconnect();
+      resolve(message);
+    });
+  });
 }
 
 /** @param {Options} options @returns {Promise<Loaded>} */
