@@ -42,6 +42,13 @@ test.each([
   ['is no tokenizer', '{}'],
   ['is a list', '[]'],
   ['is of a kind that nobody knows', { ...words('[UNK]'), model: { type: 'Telepathy', vocab } }],
+  ...[{}, '9', 1001, -1, 1.5].map(
+    (longest) =>
+      [
+        `has words of ${JSON.stringify(longest)} characters`,
+        { ...words('[UNK]'), model: { ...words('[UNK]').model, max_input_chars_per_word: longest } },
+      ] as const,
+  ),
 ])('refuses a file that %s', async (_, json) => {
   await expect(open(json, 4)).rejects.toMatchObject({ code: 'FREEBIND_FILE_INVALID' });
 });

@@ -18,6 +18,9 @@ export interface TokenLength {
 /** Kinds of models that the library has; of others it makes what they may have been in older files. */
 const KINDS: readonly unknown[] = ['BPE', 'WordPiece', 'Unigram'];
 
+/** Longest word that a WordPiece may take apart: time and memory go by its square. Files say 100 or 200. */
+const LONGEST_WORD = 1000;
+
 /** A `tokenizer.json` of Hugging Face's tokenizers: BPE, WordPiece or Unigram with its own normaliser and marks. */
 export class JsonTokenizer {
   readonly #tokenizer: Tokenizer;
@@ -37,9 +40,13 @@ export class JsonTokenizer {
     });
     try {
       const json = JSON.parse(text) as object; // whatever it is, its kind is asked first
-      const kind = kindOf(json);
-      if (!KINDS.includes(kind))
-        throw new Error(`its model is ${JSON.stringify(kind) ?? 'missing'}, expected ${KINDS.join(', ')}`);
+      const { type, max_input_chars_per_word: longest = 1 } = modelOf(json);
+      if (!KINDS.includes(type))
+        throw new Error(`its model is ${JSON.stringify(type) ?? 'missing'}, expected ${KINDS.join(', ')}`);
+      if (!(Number.isSafeInteger(longest) && Number(longest) >= 0 && Number(longest) <= LONGEST_WORD))
+        throw new Error(
+          `its max_input_chars_per_word is ${JSON.stringify(longest)}, expected a whole number of at most ${LONGEST_WORD}`,
+        );
       const tokenizer = new JsonTokenizer(new Tokenizer(json, {}), size, path);
       tokenizer.encode('a');
       return tokenizer;
@@ -85,7 +92,7 @@ export class JsonTokenizer {
   }
 }
 
-function kindOf(json: unknown): unknown {
+function modelOf(json: unknown): Readonly<Record<string, unknown>> {
   const model: unknown = typeof json === 'object' && json !== null && 'model' in json ? json.model : undefined;
-  return typeof model === 'object' && model !== null && 'type' in model ? model.type : undefined;
+  return typeof model === 'object' && model !== null ? { ...model } : {};
 }
