@@ -37,7 +37,7 @@ test('cuts long texts between their marks', async () => {
   expect(numbers((await open(words('[UNK]'), 2)).encode('a b c').ids)).toEqual([2, 3]);
 });
 
-test.each([
+test.each<readonly [fault: string, json: unknown]>([
   ['is no JSON', '{'],
   ['is no tokenizer', '{}'],
   ['is a list', '[]'],
