@@ -15,7 +15,7 @@ export type MediaSource = string | URL | Uint8Array | AsyncIterable<Uint8Array>;
  */
 export async function readSource(source: MediaSource, limits: MediaLimits = {}): Promise<Uint8Array> {
   checkSignal(limits.signal);
-  if (source instanceof Uint8Array) return checkBytes(source, 'What was given', limits);
+  if (source instanceof Uint8Array) return checkLength(source, 'What was given', limits);
   checkSource(source);
   const name =
     typeof source === 'string' ? source || 'The path ""' : source instanceof URL ? source.href : 'the stream';
@@ -27,7 +27,7 @@ export async function readSource(source: MediaSource, limits: MediaLimits = {}):
       path === undefined
         ? await collect(await openSource(source, signal, limits), { name, limits, signal })
         : await readPath(path, limits, signal);
-    return checkBytes(bytes, name, limits);
+    return checkLength(bytes, name, limits);
   } catch (error) {
     if (error instanceof FreebindError) throw error;
     checkSignal(limits.signal);
@@ -148,7 +148,7 @@ async function collect(
   return bytes;
 }
 
-function checkBytes(bytes: Uint8Array, name: string, limits: MediaLimits): Uint8Array {
+function checkLength(bytes: Uint8Array, name: string, limits: MediaLimits): Uint8Array {
   if (bytes.length === 0)
     throw unreadable(
       `${name} is empty, but a picture or sound was expected. Get it again from its source, or leave it out.`,
