@@ -1,6 +1,18 @@
 import { expect, test } from 'vitest';
-import { at, expectWithin, type Given, normal, onDevice, real, room, sum, table, U } from '../../test/run-kernel.ts';
-import { HALF_TILES, TILES } from './matmul-tiles.ts';
+import {
+  at,
+  expectWithin,
+  type Given,
+  normal,
+  onDevice,
+  real,
+  room,
+  type RunKernel,
+  sum,
+  table,
+  U,
+} from '../../test/run-kernel.ts';
+import { HALF_TILES, type RegisterTile, TILES } from './matmul-tiles.ts';
 import { matmul } from './matmul.ts';
 
 /** No side is a multiple of any tile's or slice's; the largest tile is not filled once, smaller ones are more than once. */
@@ -23,23 +35,28 @@ const [a, b] = [normal(m, k, 'a'), normal(k, n, 'b')];
 const product = table(m, n, (r, c) => sum(k, (i) => at(a, r, i) * at(b, i, c)));
 const magnitudes = table(m, n, (r, c) => sum(k, (i) => Math.abs(at(a, r, i) * at(b, i, c))));
 
+/** The product by a tile, with both ways in which a slice of either side is read, along its rows and across them; and by another tile. */
+async function products(run: RunKernel, tile: RegisterTile, otherTile: RegisterTile) {
+  const { along, across } = await run(
+    { a, b, aT: transposed(a), bT: transposed(b), along: room(m, n), across: room(m, n) },
+    (plan, on) => {
+      matmul(plan, { a: on.a, b: on.bT, transposeB: true, out: on.along });
+      matmul(plan, { a: on.aT, transposeA: true, b: on.b, out: on.across });
+    },
+    tile,
+  );
+  const other = await run({ a, b, out: room(m, n) }, (plan, on) => matmul(plan, on), otherTile);
+  return { along, across, other: other.out };
+}
+
 for (const [name, tile] of Object.entries(TILES)) {
   test(
     `the tile ${name} (${tile.name}) gives the product, whichever side is transposed, in the same bits as any other`,
     onDevice(async (run) => {
-      // Both ways in which a slice of either side is read: along its rows, and across them.
-      const found = await run(
-        { a, b, aT: transposed(a), bT: transposed(b), along: room(m, n), across: room(m, n) },
-        (plan, on) => {
-          matmul(plan, { a: on.a, b: on.bT, transposeB: true, out: on.along });
-          matmul(plan, { a: on.aT, transposeA: true, b: on.b, out: on.across });
-        },
-        tile,
-      );
-      expectWithin(found.along, product, (i) => CHAIN * (magnitudes[i] ?? 0));
-      const direct = await run({ a, b, out: room(m, n) }, (plan, on) => matmul(plan, on), TILES.direct);
-      expect(found.along).toEqual(direct.out);
-      expect(found.across).toEqual(direct.out);
+      const { along, across, other } = await products(run, tile, TILES.direct);
+      expectWithin(along, product, (i) => CHAIN * (magnitudes[i] ?? 0));
+      expect(along).toEqual(other);
+      expect(across).toEqual(other);
     }, tile),
   );
 }
@@ -58,20 +75,12 @@ for (const [name, tile] of Object.entries(HALF_TILES)) {
   test(
     `the tile ${name} (${tile.name}) gives the product of the factors rounded to float16, added in float32, in the same bits as the other`,
     onDevice(async (run) => {
-      const found = await run(
-        { a, b, aT: transposed(a), bT: transposed(b), along: room(m, n), across: room(m, n) },
-        (plan, on) => {
-          matmul(plan, { a: on.a, b: on.bT, transposeB: true, out: on.along });
-          matmul(plan, { a: on.aT, transposeA: true, b: on.b, out: on.across });
-        },
-        tile,
-      );
       const [left, right] = [halves(a), halves(b)];
       const rounded = table(m, n, (r, c) => sum(k, (i) => at(left, r, i) * at(right, i, c)));
-      expectWithin(found.along, rounded, (i) => CHAIN * (magnitudes[i] ?? 0));
-      const other = await run({ a, b, out: room(m, n) }, (plan, on) => matmul(plan, on), HALF_TILES.half);
-      expect(found.along).toEqual(other.out);
-      expect(found.across).toEqual(other.out);
+      const { along, across, other } = await products(run, tile, HALF_TILES.half);
+      expectWithin(along, rounded, (i) => CHAIN * (magnitudes[i] ?? 0));
+      expect(along).toEqual(other);
+      expect(across).toEqual(other);
     }, tile),
   );
 

@@ -1,7 +1,7 @@
 import type { Dispatch, Kernel, Plan } from '../plan.ts';
 import { matrixMatmul } from './matrix-matmul.ts';
 import { HALF_TILES, type MatmulTile, type RegisterTile, TILES } from './matmul-tiles.ts';
-import { bindingsFor, type Ending, endingOf, layoutName, operandsOf, type Product, storing } from './product.ts';
+import { bindingsFor, dispatchOf, type Ending, layoutName, type Product, shapeOf, storing } from './product.ts';
 import { bring, NEAREST_HALF } from './staging.ts';
 
 /**
@@ -16,24 +16,15 @@ import { bring, NEAREST_HALF } from './staging.ts';
  * Source: the scheme is that of Volkov and Demmel 2008, "Benchmarking GPUs to tune dense linear algebra".
  */
 export function matmul(plan: Plan, product: Product): void {
-  const { transposeA = false, transposeB = false } = product;
-  const [m, n, k] = operandsOf(product).numbers;
-  const shape = { m, n, k, transposeA, transposeB };
-  plan.dispatch(plan.tiles.choose(shape).then((tile) => matmulWith(product, tile)));
+  plan.dispatch(plan.tiles.choose(shapeOf(product)).then((tile) => matmulWith(product, tile)));
 }
 
 /** The product with a given tile. */
 export function matmulWith(product: Product, tile: MatmulTile): Dispatch {
   if ('matrix' in tile) return matrixMatmul(product, tile);
-  const { transposeA = false, transposeB = false } = product;
-  const { numbers, bindings } = operandsOf(product);
-  const [m, n] = numbers;
-  return {
-    kernel: kernelOf(tile, transposeA, transposeB, endingOf(product)),
-    numbers,
-    bindings,
-    groups: [Math.ceil(n / (tile.threadsN * tile.perN)), Math.ceil(m / (tile.threadsM * tile.perM))],
-  };
+  const { threadsM, threadsN, perM, perN } = tile;
+  const size = { height: threadsM * perM, width: threadsN * perN };
+  return dispatchOf(product, size, (transposeA, transposeB, ending) => kernelOf(tile, transposeA, transposeB, ending));
 }
 
 function each(count: number, line: (i: number) => string): string {

@@ -1,6 +1,6 @@
 import type { Dispatch, Kernel } from '../plan.ts';
 import type { MatrixTile } from './matmul-tiles.ts';
-import { bindingsFor, type Ending, endingOf, layoutName, operandsOf, type Product, storing } from './product.ts';
+import { bindingsFor, dispatchOf, type Ending, layoutName, type Product, storing } from './product.ts';
 import { bring, NEAREST_HALF } from './staging.ts';
 
 /** Rows and columns of out that a workgroup computes, and those that one of its four subgroups does. */
@@ -19,15 +19,9 @@ const DEPTH = 32;
  * Source: the WGSL extension chromium_experimental_subgroup_matrix as Dawn documents it (docs/tint/extensions).
  */
 export function matrixMatmul(product: Product, tile: MatrixTile): Dispatch {
-  const { transposeA = false, transposeB = false } = product;
-  const { numbers, bindings } = operandsOf(product);
-  const [m, n] = numbers;
-  return {
-    kernel: kernelOf(tile, transposeA, transposeB, endingOf(product)),
-    numbers,
-    bindings,
-    groups: [Math.ceil(n / TILE), Math.ceil(m / TILE)],
-  };
+  return dispatchOf(product, { height: TILE, width: TILE }, (transposeA, transposeB, ending) =>
+    kernelOf(tile, transposeA, transposeB, ending),
+  );
 }
 
 /** Whether matrices of this size fill the part of a subgroup, and a workgroup has no more threads than the standard grants. */

@@ -1,4 +1,6 @@
+import type { Dispatch, Kernel } from '../plan.ts';
 import type { Rows } from '../rows.ts';
+import type { ProductShape } from './matmul-tiles.ts';
 
 /** A matrix product with what happens to its result on the way out. */
 export interface Product {
@@ -26,19 +28,29 @@ const ENDINGS: Readonly<Record<Ending, string>> = {
   rescale: 'fma(out[i], vector[m], $sum)',
 };
 
-export function endingOf({ bias, rescale, add = false }: Product): Ending {
+function endingOf({ bias, rescale, add = false }: Product): Ending {
   return bias ? 'bias' : rescale ? 'rescale' : add ? 'add' : 'store';
 }
 
-/** The numbers of a product's uniform, and its bindings: A, B, out, bias or rescale. */
-export function operandsOf({ a, b, out, transposeA = false, bias, rescale }: Product): {
-  readonly numbers: readonly [m: number, n: number, k: number];
-  readonly bindings: readonly Rows[];
-} {
+/** Sides of a product, and which of its factors lie transposed. */
+export function shapeOf({ a, out, transposeA = false, transposeB = false }: Product): ProductShape {
+  return { m: out.rows, n: out.cols, k: transposeA ? a.rows : a.cols, transposeA, transposeB };
+}
+
+/** A product by workgroups that compute `height` × `width` of out each: m, n, k; A, B, out, bias or rescale. */
+export function dispatchOf(
+  product: Product,
+  { height, width }: { readonly height: number; readonly width: number },
+  kernelOf: (transposeA: boolean, transposeB: boolean, ending: Ending) => Kernel,
+): Dispatch {
+  const { m, n, k, transposeA, transposeB } = shapeOf(product);
+  const { a, b, out, bias, rescale } = product;
   const vector = bias ?? rescale;
   return {
-    numbers: [out.rows, out.cols, transposeA ? a.rows : a.cols],
+    kernel: kernelOf(transposeA, transposeB, endingOf(product)),
+    numbers: [m, n, k],
     bindings: vector ? [a, b, out, vector] : [a, b, out],
+    groups: [Math.ceil(n / width), Math.ceil(m / height)],
   };
 }
 
