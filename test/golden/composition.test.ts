@@ -120,7 +120,7 @@ async function checkCase({ key, variant, setting, sigma, lambda }: GoldenCase, b
     expectClose(
       composed.data,
       data,
-      { by: GROWTH * backend.manifest.tolerance, relative: false },
+      { by: GROWTH * backend.manifest.tolerance, relative: 'never' },
       `${key}|${modality}`,
     );
   }

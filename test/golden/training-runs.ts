@@ -133,4 +133,4 @@ async function checkState(entry: GoldenEntry, repeated: Repeated): Promise<void>
 const numbers = (tensors: TrainerState['tensors'], name: string): readonly number[] =>
   Array.from(tensors[name]?.data ?? []);
 
-const within = (by: number): Tolerance => ({ by, relative: false });
+const within = (by: number): Tolerance => ({ by, relative: 'never' });
