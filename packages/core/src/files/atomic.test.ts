@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, open, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -27,6 +27,11 @@ function write(text: string): (aside: string) => Promise<void> {
 /** A lock file's text, of this process but for `change`. */
 async function lockText(change: object): Promise<string> {
   return JSON.stringify({ ...(await markOfThisProcess()), ...change });
+}
+
+async function silentFor(seconds: number): Promise<void> {
+  const then = new Date(Date.now() - 1000 * seconds);
+  await utimes(join(dir, LOCK_FILE), then, then);
 }
 
 describe('a file', () => {
@@ -212,14 +217,49 @@ describe('a lock', () => {
     expect(await readdir(dir)).toEqual([]);
   });
 
-  test('of another machine, or that cannot be read, is respected', async () => {
-    await writeFile(join(dir, LOCK_FILE), await lockText({ place: '0'.repeat(12), host: 'elsewhere', pid: 4 }));
-    await expect(lockFolder(dir)).rejects.toThrow('by process 4 on elsewhere');
-    for (const text of ['', '{}', '[1]', '{"pid":"4"}']) {
-      await writeFile(join(dir, LOCK_FILE), text);
+  test('of another machine, or that cannot be read, is respected while it gives signs of life, and then taken over', async () => {
+    const path = join(dir, LOCK_FILE);
+    const elsewhere = await lockText({ place: '0'.repeat(12), host: 'elsewhere', pid: 4 });
+    await writeFile(path, elsewhere);
+    await expect(lockFolder(dir)).rejects.toThrow(/by process 4 on elsewhere.* free 120 s after .* in 1[12]\d s/);
+    for (const text of [elsewhere, '', '{}', '[1]', '{"pid":"4"}']) {
+      await writeFile(path, text);
+      await silentFor(110);
       await expect(lockFolder(dir)).rejects.toMatchObject({ code: 'FREEBIND_OUTPUT_BUSY' });
+      expect(await readdir(dir)).toEqual([LOCK_FILE]);
+      await silentFor(121);
+      await (await lockFolder(dir)).release();
+      expect(await readdir(dir)).toEqual([]);
     }
-    expect(await readdir(dir)).toEqual([LOCK_FILE]);
+  });
+
+  test('whose process this one can ask is not judged by signs of life', async () => {
+    const lock = await lockFolder(dir);
+    await silentFor(1000);
+    await expect(lockFolder(dir)).rejects.toThrow(`by this very process (${process.pid})`);
+    await lock.release();
+  });
+
+  test('gives a sign of life every fifteen seconds until its release', async () => {
+    const path = join(dir, LOCK_FILE);
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    try {
+      const lock = await lockFolder(dir);
+      await silentFor(1000);
+      vi.advanceTimersByTime(14_999);
+      expect(vi.getTimerCount()).toBe(1);
+      vi.advanceTimersByTime(1);
+      await vi.waitFor(async () => expect((await stat(path)).mtimeMs).toBeGreaterThan(Date.now() - 60_000));
+      // Another's lock is left as it is.
+      await writeFile(path, 'theirs');
+      await silentFor(1000);
+      const before = (await stat(path)).mtimeMs;
+      vi.advanceTimersByTime(15_000);
+      await lock.release();
+      expect([vi.getTimerCount(), (await stat(path)).mtimeMs]).toEqual([0, before]);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   test('does not remove the lock of another at its release', async () => {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { link, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { link, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FreebindError, isFreebindError } from '../errors.ts';
 import { cleanLeftovers, namesAside } from './leftovers.ts';
@@ -11,6 +11,14 @@ import { writeError } from './write-error.ts';
 /** Name of the lock file in a folder that is being written. */
 export const LOCK_FILE = '.freebind.lock';
 
+/** How often a holder sets the time of its lock file, as a sign of life. */
+const BEAT_MS = 15_000;
+/**
+ * A holder that cannot be asked counts as dead when its lock file is older than this: several signs were left out, whatever kept the
+ * program's thread, and clocks of machines that share a folder may be a minute apart.
+ */
+const SILENT_MS = 120_000;
+
 /** A folder that only this process writes, until `release`. */
 export interface FolderLock {
   /** Calling it twice is quiet. */
@@ -19,9 +27,9 @@ export interface FolderLock {
 
 /**
  * Locks `dir` (made if it is not there) for one writer. A lock whose process is gone is taken over at once: it names the
- * process's number and start, so that a run resumed right after a SIGKILL need not wait, as it would with locks that are kept
- * alive by their modification time. The price: a lock from another machine, boot of a container or pid namespace cannot be
- * judged and is respected until someone deletes the file. The lock is advisory; it binds freebind's own writers.
+ * process's number and start, so that a run resumed right after a SIGKILL need not wait. On another machine, before a restart or in
+ * another container a process cannot be asked; its lock is taken over when it has given no sign of life for two minutes. The lock is
+ * advisory; it binds freebind's own writers.
  *
  * @throws FREEBIND_OUTPUT_BUSY FREEBIND_WRITE_FAILED
  */
@@ -42,7 +50,7 @@ export async function ownLock(dir: string): Promise<string | undefined> {
   const self = await markOfThisProcess();
   const holder = parseMark(text);
   if (holder?.pid === self.pid && holder.started === self.started && holder.place === self.place) return text;
-  if (holder === undefined || (await isRunning(holder, self)) !== false) throw busy(path, dir, holder, self);
+  if (await isHeld(path, holder, self)) throw await busy(path, dir, holder, self);
   return undefined;
 }
 
@@ -79,10 +87,10 @@ async function acquire(path: string, dir: string): Promise<FolderLock> {
       const theirs = await textOf(path);
       if (theirs === undefined) continue; // released in between
       const holder = parseMark(theirs);
-      if (holder === undefined || (await isRunning(holder, self)) !== false) throw busy(path, dir, holder, self);
+      if (await isHeld(path, holder, self)) throw await busy(path, dir, holder, self);
       // Only the one who holds the lock on this dead lock may replace it, and only while it is still the one he read:
       // otherwise a slow second process would replace the fresh lock of a quick first.
-      const takeover = await acquire(`${path}.${holder.pid}-${holder.started}`, dir);
+      const takeover = await acquire(`${path}.${holder?.pid ?? 0}-${holder?.started ?? 0}`, dir);
       try {
         if ((await textOf(path)) === theirs) {
           await rename(aside, path);
@@ -97,12 +105,40 @@ async function acquire(path: string, dir: string): Promise<FolderLock> {
   } finally {
     await rm(aside, { force: true });
   }
+  const beat = setInterval(() => void giveSign(path, mine), BEAT_MS).unref();
   return {
     release: async () => {
+      clearInterval(beat);
       // The folder may have been replaced, or the lock deleted by hand and taken by another.
       if ((await textOf(path)) === mine) await rm(path, { force: true });
     },
   };
+}
+
+/** By the path, which after a replacement of the folder is another file; a lock that is no longer this one is left alone. */
+async function giveSign(path: string, mine: string): Promise<void> {
+  try {
+    const now = new Date();
+    if ((await textOf(path)) === mine) await utimes(path, now, now);
+  } catch {
+    // A sign that cannot be given now is given by the next beat.
+  }
+}
+
+/** Whether the holder of a lock may still write: as the system says, else by its signs of life. A lock that cannot be read names nobody to ask. */
+async function isHeld(path: string, holder: ProcessMark | undefined, self: ProcessMark): Promise<boolean> {
+  const running = holder === undefined ? undefined : await isRunning(holder, self);
+  return running ?? (await silenceOf(path)) < SILENT_MS;
+}
+
+/** Milliseconds since the last sign of life; none of a lock that was released. */
+async function silenceOf(path: string): Promise<number> {
+  try {
+    return Date.now() - (await stat(path)).mtimeMs;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return 0;
+    throw error;
+  }
 }
 
 async function writeNew(path: string, text: string): Promise<void> {
@@ -158,15 +194,25 @@ function parseMark(text: string): ProcessMark | undefined {
   }
 }
 
-function busy(path: string, dir: string, holder: ProcessMark | undefined, self: ProcessMark): FreebindError {
+async function busy(
+  path: string,
+  dir: string,
+  holder: ProcessMark | undefined,
+  self: ProcessMark,
+): Promise<FreebindError> {
   const who =
     holder === undefined
       ? 'by a process that its lock file does not name'
       : holder.pid === self.pid && holder.place === self.place
         ? `by this very process (${holder.pid})`
         : `by process ${holder.pid} on ${holder.host}`;
+  const left = Math.max(Math.ceil((SILENT_MS - (await silenceOf(path))) / 1000), 1);
+  const mend =
+    holder?.place === self.place
+      ? 'Wait for it or choose another folder.'
+      : `Wait for it or choose another folder; if it was killed, which cannot be seen from here, the folder is free ${SILENT_MS / 1000} s after its last sign of life: in ${left} s, or at once when you delete ${path}.`;
   return new FreebindError(
     'FREEBIND_OUTPUT_BUSY',
-    `${dir} is being written ${who}; one folder takes one writer at a time. Wait for it or choose another folder; if you are sure that it no longer runs, delete ${path}.`,
+    `${dir} is being written ${who}; one folder takes one writer at a time. ${mend}`,
   );
 }
