@@ -23,7 +23,8 @@ export interface ModalityEncoder<Input> {
   readonly encoder: OnnxEncoder;
   /**
    * What the graph takes for one input, the first dimension being rows. An input may give several rows, and as many in every
-   * tensor; its embedding is then the normalised mean over them. Throws for an input that cannot be embedded.
+   * tensor; its embedding is then the normalised mean over them, each divided by its own length first, as ImageBind's postprocessor
+   * does before it takes the mean over clips. Throws for an input that cannot be embedded.
    */
   readonly prepare: (input: Input, signal: AbortSignal | undefined) => Feeds | Promise<Feeds>;
   /** Files besides the graph that decide what is prepared, such as a vocabulary, for `fingerprint`. */
@@ -177,10 +178,10 @@ export class EncoderSpace implements Space {
     return prepared.map((one): EachEmbedding => {
       if ('error' in one) return one;
       const rows = rowsOf(one.feeds);
-      const mean = new Float64Array(dimension);
-      for (let r = 0; r < rows; r++, at += dimension)
-        for (let c = 0; c < dimension; c++) mean[c] = (mean[c] ?? 0) + (out[at + c] ?? Number.NaN) / rows;
-      const row = normaliseRows({ rows: 1, cols: dimension, data: Float32Array.from(mean) }).data;
+      const mean =
+        rows === 1 ? out.slice(at, at + dimension) : meanDirection(out.subarray(at, at + rows * dimension), rows);
+      at += rows * dimension;
+      const row = normaliseRows({ rows: 1, cols: dimension, data: mean }).data;
       if (row.every(Number.isFinite) && mean.some((x) => x !== 0)) return { row: Float32Array.from(row) };
       return {
         error: new FreebindError(
@@ -209,6 +210,19 @@ export class EncoderSpace implements Space {
       throw new FreebindError('FREEBIND_ABORTED', 'Embedding was stopped.', { cause: signal.reason });
     if (this.#closed) throw closed(this.manifest.id);
   }
+}
+
+/** The mean of several rows `[rows, n]`, each divided by its length; summed in float64. A row of zeros has no direction and adds nothing. */
+function meanDirection(data: Float32Array, rows: number): Float32Array {
+  const cols = data.length / rows;
+  const mean = new Float64Array(cols);
+  for (let r = 0; r < rows; r++) {
+    const row = data.subarray(r * cols, (r + 1) * cols);
+    const length = Math.sqrt(row.reduce((sum, x) => sum + x * x, 0));
+    if (length === 0) continue;
+    for (let c = 0; c < cols; c++) mean[c] = (mean[c] ?? 0) + (row[c] ?? Number.NaN) / length / rows;
+  }
+  return Float32Array.from(mean);
 }
 
 type Prepared = { readonly feeds: Feeds } | { readonly error: FreebindError };

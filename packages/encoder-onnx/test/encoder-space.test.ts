@@ -161,6 +161,42 @@ describe('an input that cannot be embedded', () => {
   });
 });
 
+test('an input of several rows is the mean of their directions, however long the graph makes each', async () => {
+  const same = writeTinyGraph(dir, 'same.onnx', { weight: (i, j) => (i === j ? 1 : 0) });
+  const clips: Readonly<Record<string, readonly (readonly number[])[]>> = {
+    two: [
+      [3, 0, 0, 0],
+      [0, 400, 0, 0],
+    ],
+    'with one of zeros': [
+      [0, 0, 5, 0],
+      [0, 0, 0, 0],
+    ],
+    'that cancel out': [
+      [2, 0, 0, 0],
+      [-7, 0, 0, 0],
+    ],
+  };
+  const tiny = new EncoderSpace(
+    { id: 'tiny', dimension: 3, modalities: ['text'], source: { paper: 'x', checkpoint: 'x', license: 'x' } },
+    {
+      text: {
+        encoder: encoder(same),
+        prepare: (text) => {
+          const rows = clips[text] ?? [];
+          return { x: { type: 'float32', dims: [rows.length, 4], data: Float32Array.from(rows.flat()) } };
+        },
+      },
+    },
+  );
+  onTestFinished(() => tiny.close());
+  const [two, zeros, cancelled] = await tiny.embedEach('text', Object.keys(clips));
+  const half = Math.fround(Math.SQRT1_2);
+  expect(two).toEqual({ row: Float32Array.of(half, half, 0) });
+  expect(zeros).toEqual({ row: Float32Array.of(0, 0, 1) });
+  expect(cancelled).toMatchObject({ error: { code: 'FREEBIND_NUMBER_INVALID' } });
+});
+
 describe('precision', () => {
   const models = parseModelManifest(
     {

@@ -13,6 +13,8 @@ export interface TinyGraph {
   readonly columns?: number;
   /** Columns of its output. Default 3. */
   readonly dimension?: number;
+  /** Its weight from column i of its input to column j of its output. Default (i + 1) · (j + 1). */
+  readonly weight?: (i: number, j: number) => number;
   /** What its weights are multiplied by, so that two graphs can be told apart. Default 1. */
   readonly times?: number;
   /** Name of a file beside it that its weights lie in. */
@@ -38,13 +40,14 @@ const whole = (name: string, value: number) => ({
   rawData: new Uint8Array(BigInt64Array.of(BigInt(value)).buffer),
 });
 
-/** Writes `out = x · w` as a graph, w[i][j] = times · (i + 1) · (j + 1); its file's path. */
+/** Writes `out = x · w` as a graph, w[i][j] = times · weight(i, j); its file's path. */
 export function writeTinyGraph(folder: string, name: string, tiny: TinyGraph = {}): string {
   const { input = 'x', columns = 4, dimension = 3, times = 1, external, sparse = false, scratch } = tiny;
+  const { weight = (i, j) => (i + 1) * (j + 1) } = tiny;
   const dims = [columns, dimension];
   const numbers = Float32Array.from(
     { length: sparse ? 1 : columns * dimension },
-    (_, i) => times * (Math.floor(i / dimension) + 1) * ((i % dimension) + 1),
+    (_, i) => times * weight(Math.floor(i / dimension), i % dimension),
   );
   const bytes = new Uint8Array(numbers.buffer);
   if (external !== undefined) writeFileSync(join(folder, external), bytes);
