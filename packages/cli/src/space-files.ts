@@ -65,8 +65,9 @@ function mendOf(missing: Missing, name: string, folder: string | undefined): str
   return exported.length === missing.length ? own : `${pull}, and ${own}`;
 }
 
-/** The folder that the config gives a model's files. Of CLAP's models it gives it to the one that its option `model` names. */
-function folderOf({ models, variant }: Model, { options }: InstalledModels): string | undefined {
-  const { models: folder, model = models.space === 'clap' ? 'general' : variant } = options;
-  return typeof folder === 'string' && model === variant ? folder : undefined;
+/** The folder that the config gives a model's files: where its option `space` names one of several spaces, to the model of that one alone. CLAP's names one by default. */
+function folderOf({ models, about }: Model, { options }: InstalledModels): string | undefined {
+  const { models: folder, space = models.space === 'clap' ? 'clap-general' : undefined } = options;
+  const told = space === undefined || about.spaces?.some((id) => id === space);
+  return typeof folder === 'string' && told === true ? folder : undefined;
 }

@@ -147,6 +147,22 @@ describe('doctor', () => {
     );
   });
 
+  test('looks into a folder for the space that the config says it is for, and for the others where models usually are', async () => {
+    const [dir, root] = [scratch(), scratch()];
+    const plugins = [['@freebind/space-clap', { space: 'clap-music', models: 'here' }]];
+    writeFileSync(join(dir, 'freebind.config.json'), JSON.stringify({ plugins }));
+    mkdirSync(join(dir, 'here'));
+    for (const name of ['clap_audio.onnx', 'clap_text.onnx']) writeFileSync(join(dir, 'here', name), '');
+    const env = { FREEBIND_MODELS: root, HF_HOME: join(root, 'hf') };
+    const { models } = documentOf(await freebind(['doctor', '--no-measure', '--json'], { cwd: dir, env })) as {
+      readonly models: readonly { readonly space: string; readonly missing: readonly string[] }[];
+    };
+    const missing = Object.fromEntries(models.map((one) => [one.space, one.missing]));
+    const vocabulary = ['vocab.json', 'merges.txt'];
+    expect(missing['clap-music']).toEqual(vocabulary);
+    expect(missing['clap-general']).toEqual(['clap_audio.onnx', 'clap_text.onnx', ...vocabulary]);
+  });
+
   test('tells a config that is wrong, and does not fail', async () => {
     const dir = scratch();
     writeFileSync(join(dir, 'freebind.config.json'), '{ "bakend": "onnx" }');
