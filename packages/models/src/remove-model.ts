@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { lockFolder } from '@freebind/core/files';
@@ -21,6 +22,7 @@ export interface Removed {
 export async function removeModel({ models, variant, files }: Model, env?: ModelPlaces['env']): Promise<Removed> {
   const home = variantFolder(models, variant, env);
   const own = files.filter((file) => homeOf(models, variant, file, env) === home).map(({ path }) => path);
+  if (!existsSync(home)) return { paths: [], bytes: 0 }; // a lock would make the folder
   const paths: string[] = [];
   let bytes = 0;
   const lock = await lockFolder(home);

@@ -435,6 +435,12 @@ test('remove takes what the manifest names and nothing else', async () => {
   expect(await removeModel(model, env)).toEqual({ paths: [], bytes: 0 });
 });
 
+test('remove makes no folder for a model that was never pulled', async () => {
+  const env = { FREEBIND_MODELS: join(scratch(), 'models') };
+  expect(await removeModel(modelOf({}), env)).toEqual({ paths: [], bytes: 0 });
+  expect(existsSync(env.FREEBIND_MODELS)).toBe(false);
+});
+
 describe('a manifest', () => {
   test.each(['../a', '/etc/a', 'a/../../b', 'C:\\a', 'a\\..\\b', './a', 'a//b', ''])('refuses the path %j', (path) => {
     expect(() => modelOf({ path })).toThrow(/relative path/);
