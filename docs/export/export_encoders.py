@@ -6,7 +6,8 @@
     python3 docs/export/export_encoders.py clap-music --checkpoint music_speech_audioset_epoch_15_esc_89.98.pt --out DIR
     python3 docs/export/export_encoders.py internvl --checkpoint InternVL-14B-224px --out DIR
 
-Then: freebind models check DIR --space SPACE
+One DIR serves them all: each model's graphs go to a folder of their own in it, such as DIR/clap/general, as `freebind models
+pull SPACE --from DIR` looks for them. Before that: freebind models check DIR/clap/general --space clap-general
 
 Needs the official code of the model (docs/models.md says which) and PyTorch. The wrappers below only call that code;
 inputs and outputs are those of the space's models.json.
@@ -14,10 +15,20 @@ inputs and outputs are those of the space's models.json.
 import argparse
 import inspect
 import pathlib
+import sys
 
 import torch
 from torch import nn
 from torch.nn import functional as F
+
+# Where a model's graphs go, within --out: two of them have files of the same names.
+FOLDERS = {
+    "imagebind": "imagebind/huge",
+    "imagebind-ft": "imagebind/huge-ft",
+    "clap-general": "clap/general",
+    "clap-music": "clap/music",
+    "internvl": "internvl/c-14b-224",
+}
 
 # Rows of the traced example. Odd and not 1, so that a batch that the tracer keeps as a constant shows in `models check`.
 ROWS = 3
@@ -90,6 +101,18 @@ def free_batch(windows, window_size, height, width):
     return x.transpose(2, 3).reshape(-1, height, width, channels)
 
 
+def free_batch_of(branch):
+    """Puts free_batch in the place of window_reverse for an HTSAT.
+
+    LAION's package puts its folder on sys.path and imports the model as `clap_module.htsat`: another module than
+    `laion_clap.clap_module.htsat`, of the same file. The one that counts is the one that the class itself is from.
+    """
+    htsat = sys.modules[type(branch).__module__]
+    if not hasattr(htsat, "window_reverse"):
+        raise SystemExit(f"{htsat.__name__} has no window_reverse: this is not the LAION-CLAP that the script was written for")
+    htsat.window_reverse = free_batch
+
+
 def texts(width, begin, end, pad, words):
     """Texts of different lengths, as ids."""
     ids = torch.full((ROWS, width), pad, dtype=torch.int64)
@@ -127,6 +150,7 @@ def write_imagebind(model, out, towers=("vision", "audio", "text"), suffix=""):
 
 
 def write_clap(clap, out):
+    free_batch_of(clap.audio_branch)
     if clap.enable_fusion:
         longer = torch.tensor([[True], [False], [True]])
         audio = {"input_features": torch.randn(ROWS, 4, 1001, 64) * 15 - 30, "is_longer": longer}
@@ -183,9 +207,7 @@ def load_imagebind_ft(checkpoint):
 
 def load_clap(checkpoint, fusion):
     import laion_clap
-    from laion_clap.clap_module import htsat
 
-    htsat.window_reverse = free_batch
     amodel = "HTSAT-tiny" if fusion else "HTSAT-base"
     module = laion_clap.CLAP_Module(enable_fusion=fusion, amodel=amodel, device="cpu")
     module.load_ckpt(checkpoint)
@@ -198,24 +220,31 @@ def load_internvl(checkpoint):
     return AutoModel.from_pretrained(checkpoint, torch_dtype=torch.float32, trust_remote_code=True)
 
 
+def folder_of(model, out):
+    """The folder of a model's graphs within `out`; it is made."""
+    folder = out / FOLDERS[model]
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", choices=["imagebind", "imagebind-ft", "clap-general", "clap-music", "internvl"])
+    parser.add_argument("model", choices=list(FOLDERS))
     parser.add_argument("--checkpoint", required=True)
     parser.add_argument("--out", required=True, type=pathlib.Path)
     args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
+    out = folder_of(args.model, args.out)
     torch.manual_seed(0)
     if args.model == "imagebind":
-        write_imagebind(load_imagebind(args.checkpoint), args.out)
+        write_imagebind(load_imagebind(args.checkpoint), out)
     elif args.model == "imagebind-ft":
-        write_imagebind(load_imagebind_ft(args.checkpoint), args.out, ["audio"], "_ft")
+        write_imagebind(load_imagebind_ft(args.checkpoint), out, ["audio"], "_ft")
     elif args.model == "internvl":
-        write_internvl(load_internvl(args.checkpoint), args.out)
-        for path in sorted(args.out.glob("internvl_c_*.onnx")):
+        write_internvl(load_internvl(args.checkpoint), out)
+        for path in sorted(out.glob("internvl_c_*.onnx")):
             gather(path)
     else:
-        write_clap(load_clap(args.checkpoint, args.model == "clap-general"), args.out)
+        write_clap(load_clap(args.checkpoint, args.model == "clap-general"), out)
 
 
 if __name__ == "__main__":

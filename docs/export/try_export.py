@@ -1,8 +1,9 @@
 """Tries export_encoders.py without checkpoints: small random stand-ins with the interfaces of the official models.
 
     python3 docs/export/try_export.py DIR
-    for space in imagebind internvl; do npx freebind models check DIR/$space --space $space --dimension 24; done
-    for kind in general music; do npx freebind models check DIR/clap-$kind --space clap-$kind --dimension 24; done
+    for model in imagebind/huge internvl/c-14b-224 clap/general clap/music; do
+        npx freebind models check DIR/$model --space $model --dimension 24
+    done
 
 What it proves is the script: names, types, dimensions, a free batch. What the official code exports to, only a real
 checkpoint can show, and `models check` is there for that.
@@ -46,8 +47,16 @@ class ImageBind(nn.Module):
         return {k: self.text(x, x > 0) if k == "text" else getattr(self, k)(x) for k, x in inputs.items()}
 
 
+def window_reverse(windows, window_size, height, width):
+    """Puts windows together with a number of rows that the tracer keeps, as HTSAT's does: the export has to replace it."""
+    rows = int(windows.shape[0] * window_size**2 / (height * width))
+    channels = windows.shape[-1]
+    x = windows.view(rows, height // window_size, width // window_size, window_size, window_size, channels)
+    return x.transpose(2, 3).reshape(rows, height, width, channels)
+
+
 class AudioBranch(nn.Module):
-    """Cuts into windows and puts them together as HTSAT does, with the function that the export replaces."""
+    """Cuts into windows and puts them together as HTSAT does, with the function beside it that the export replaces."""
 
     def __init__(self, fusion):
         super().__init__()
@@ -60,7 +69,7 @@ class AudioBranch(nn.Module):
             y = torch.where(x["longer"].view(-1, 1, 1, 1), y, y[:, :1].expand_as(y))
         b, c, t, f = y.shape
         windows = y.permute(0, 2, 3, 1).reshape(b, t // 8, 8, f // 8, 8, c).transpose(2, 3).reshape(-1, 8, 8, c)
-        whole = export.free_batch(windows, 8, t, f).permute(0, 3, 1, 2)
+        whole = window_reverse(windows, 8, t, f).permute(0, 3, 1, 2)
         return {"embedding": self.picture(whole)}
 
 
@@ -103,8 +112,7 @@ def main():
         ("clap-music", lambda: Clap(False), export.write_clap),
         ("internvl", Internvl, export.write_internvl),
     ):
-        (out / name).mkdir(parents=True, exist_ok=True)
-        write(make().eval(), out / name)
+        write(make().eval(), export.folder_of(name, out))
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ export interface Pulled {
 }
 
 export interface PullOptions {
-  /** A mirror's URL or a folder, with SPACE/VARIANT/FILE (a folder also with FILE) below it. Default FREEBIND_MODELS_URL, then each file's own source. */
+  /** A mirror's URL or a folder, with SPACE/VARIANT/FILE below it; a folder also with FILE, where no other variant has one of that name. Default FREEBIND_MODELS_URL, then each file's own source. */
   readonly from?: string | undefined;
   readonly env?: ModelPlaces['env'];
   /** Says whether a licence that forbids commercial use is accepted. Asked before anything is fetched, once for each model. */
@@ -186,7 +186,7 @@ function byHand({ models, variant, files }: Model, env: NonNullable<ModelPlaces[
   const all = files.map(
     (file) => `${file.url ?? 'your export'} to ${join(homeOf(models, variant, file, env), file.path)}`,
   );
-  return `Without a network, copy ${all.join('; ')}. Or copy them into one folder and name it: --from DIR.`;
+  return `Without a network, copy ${all.join('; ')}. Or copy them below a folder of your own, as SPACE/VARIANT/FILE, and name it: --from DIR.`;
 }
 
 async function isFile(path: string): Promise<boolean> {

@@ -16,10 +16,11 @@ type Env = Readonly<Record<string, string | undefined>>;
 const HUB = 'https://huggingface.co';
 
 /**
- * Where a file is to be had: below `from` or FREEBIND_MODELS_URL, as SPACE/VARIANT/FILE, else at its own URL. The hub's address
- * may be another (HF_ENDPOINT), and HF_TOKEN is for it alone.
+ * Where a file is to be had: below `from` or FREEBIND_MODELS_URL, as SPACE/VARIANT/FILE, else at its own URL. In a folder it may
+ * also lie as FILE, where its name or its checksum tells which file of the space it is. The hub's address may be another
+ * (HF_ENDPOINT), and HF_TOKEN is for it alone.
  *
- * @throws FREEBIND_ARGUMENT_INVALID for a mirror that is neither a URL nor a folder
+ * @throws FREEBIND_ARGUMENT_INVALID for a mirror that is neither a URL nor a folder, or a folder whose FILE may be another variant's
  */
 export function sourceOf(
   what: { readonly models: ModelManifest; readonly variant: string; readonly file: ModelFile },
@@ -38,7 +39,21 @@ export function sourceOf(
     );
   const folder = mirror.startsWith('file:') ? fileURLToPath(mirror) : resolve(mirror);
   const [deep, flat] = [join(folder, below), join(folder, file.path)];
-  return { kind: 'folder', path: !existsSync(deep) && existsSync(flat) ? flat : deep };
+  if (existsSync(deep) || !existsSync(flat)) return { kind: 'folder', path: deep };
+  const owners = ownersOf(models, file.path);
+  if (owners.length === 1 || file.sha256 !== null) return { kind: 'folder', path: flat };
+  throw new FreebindError(
+    'FREEBIND_ARGUMENT_INVALID',
+    `${flat} may be a file of ${owners.map((owner) => `${models.space}/${owner}`).join(' or ')}, and nothing tells which. Move it to its own folder: ${owners.map((owner) => join(folder, models.space, owner, file.path)).join(' or ')}.`,
+  );
+}
+
+/** The variants in whose folders a file of this name lies. */
+function ownersOf({ variants }: ModelManifest, path: string): readonly string[] {
+  const owners = Object.entries(variants).flatMap(([variant, { files }]) =>
+    files.filter((file) => file.path === path).map((file) => file.of ?? variant),
+  );
+  return [...new Set(owners)];
 }
 
 function ownSource({ url, huggingFace }: ModelFile, env: Env): Source {

@@ -345,18 +345,36 @@ describe('another way to the files', () => {
     expect(existsSync(damaged.target)).toBe(false);
   });
 
-  test('is a proxy, unless NO_PROXY names the host', async () => {
-    const server = await serve({ '/a': { bytes: BYTES } });
-    const proxy = await serveProxy();
-    const model = modelOf({ url: `${server.url}/a` });
-    await (
-      await pull(model, { env: { HTTP_PROXY: proxy.url } })
-    ).pulled;
-    expect(proxy.tunnels).toEqual([server.url.replace('http://', '')]);
-    await (
-      await pull(model, { env: { HTTP_PROXY: proxy.url, NO_PROXY: '127.0.0.1' } })
-    ).pulled;
-    expect(proxy.tunnels).toHaveLength(1);
+  test('is no flat folder for files that two variants have by one name, but for those that a checksum tells apart', async () => {
+    const shared = { path: 'vocab.json', size: null, sha256: null, url: null };
+    const graph = { ...shared, path: 'a.onnx' };
+    const about = { description: 'a test', licence: 'MIT', commercial: true, source: 'here', graphs: {} };
+    const manifest = parseModelManifest(
+      {
+        space: 'test',
+        variants: {
+          base: { ...about, files: [graph, shared] },
+          other: { ...about, files: [graph, { ...shared, of: 'base' }] },
+          known: { ...about, files: [{ ...graph, sha256: SHA }] },
+        },
+      },
+      'the test',
+    );
+    const folder = scratch();
+    for (const name of ['a.onnx', 'vocab.json']) writeFileSync(join(folder, name), BYTES);
+    const pullOf = async (name: string) => (await pull(findModel([manifest], name), { from: folder })).pulled;
+    for (const name of ['test/base', 'test/other'])
+      await expect(pullOf(name)).rejects.toMatchObject({
+        code: 'FREEBIND_ARGUMENT_INVALID',
+        message: expect.stringContaining(join(folder, 'test/other/a.onnx')),
+      });
+    expect(await pullOf('test/known')).toMatchObject([{ status: 'fetched', sha256: SHA }]);
+    mkdirSync(join(folder, 'test/other'), { recursive: true });
+    writeFileSync(join(folder, 'test/other/a.onnx'), OTHER);
+    expect(await pullOf('test/other')).toMatchObject([
+      { file: 'a.onnx', sha256: createHash('sha256').update(OTHER).digest('hex') },
+      { file: 'vocab.json', sha256: SHA },
+    ]);
   });
 
   test('is refused as anything else', async () => {

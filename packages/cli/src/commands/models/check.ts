@@ -26,7 +26,7 @@ export function checkGraphs(command: Command, session: Session): void {
     .addHelpText(
       'after',
       examples(
-        'freebind models check ./exports --space imagebind',
+        'freebind models check ./exports/imagebind/huge --space imagebind',
         'freebind models check clap_audio.onnx --space clap-general --json',
       ),
     )

@@ -15,7 +15,7 @@ export function models(program: Command, session: Session): void {
     .description("The spaces' model files: what they are, where they lie, how to get them, whether they are right.")
     .addHelpText(
       'after',
-      `${examples('freebind models list', 'freebind models pull clap-unfused', 'freebind models check ./exports --space imagebind')}
+      `${examples('freebind models list', 'freebind models pull clap-unfused', 'freebind models check ./exports/imagebind/huge --space imagebind')}
 
 A model is named SPACE/VARIANT, as \`models list\` shows it, or by the space that is made of it: clap-music.
 Files lie in FREEBIND_MODELS (default: ~/.cache/freebind/models); those in Hugging Face's cache (HF_HOME) are used too.
