@@ -1,8 +1,8 @@
-import { type IncomingMessage, request as httpRequest } from 'node:http';
+import { type ClientRequest, type IncomingMessage, request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { FreebindError } from '@freebind/core';
 import { stopped } from './checksum.ts';
-import { openTunnel, proxyOf } from './proxy.ts';
+import { openTunnel, proxyOf, refusalOf, requestThrough } from './proxy.ts';
 import { shownUrl } from './sources.ts';
 
 /** A file on a server. */
@@ -88,22 +88,28 @@ export async function ask(
   }
 }
 
-/** One answer, whose body waits to be read. */
+/** One answer, whose body waits to be read. @throws FREEBIND_DOWNLOAD_FAILED when a proxy refuses, and the system's errors */
 async function get(
   url: URL,
   headers: Readonly<Record<string, string>>,
   { env, signal }: Connecting,
 ): Promise<IncomingMessage> {
+  const options = { headers, timeout: SILENCE_MS, ...(signal && { signal }) };
   const proxy = proxyOf(url, env);
-  const socket = proxy && (await openTunnel(proxy, url, { signal, timeout: SILENCE_MS }));
-  const request = url.protocol === 'https:' ? httpsRequest : httpRequest;
+  if (url.protocol === 'https:') {
+    const socket = proxy && (await openTunnel(proxy, url, { signal, timeout: SILENCE_MS }));
+    return answerTo(httpsRequest(url, { ...options, ...(socket && { createConnection: () => socket }) }));
+  }
+  if (proxy === undefined) return answerTo(httpRequest(url, options));
+  const answer = await answerTo(requestThrough(proxy, url, options));
+  const refusal = refusalOf(proxy, url, answer.statusCode ?? 0);
+  if (refusal === undefined) return answer;
+  answer.on('error', () => undefined).destroy();
+  throw refusal;
+}
+
+function answerTo(asked: ClientRequest): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const asked = request(url, {
-      headers,
-      timeout: SILENCE_MS,
-      ...(signal && { signal }),
-      ...(socket && { createConnection: () => socket }),
-    });
     asked.on('timeout', () => asked.destroy(new Error(`nothing came for ${SILENCE_MS / 1000} s`)));
     asked.on('response', resolve).on('error', reject).end();
   });

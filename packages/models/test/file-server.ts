@@ -1,5 +1,12 @@
-import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  request as forward,
+  type ServerResponse,
+} from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
+import { pipeline } from 'node:stream';
 import { onTestFinished } from 'vitest';
 
 /** How a server behaves for a file. */
@@ -78,13 +85,40 @@ async function send(
   response.destroy();
 }
 
-/** A proxy that tunnels (HTTP CONNECT) and says to where. */
-export async function serveProxy(): Promise<{ readonly url: string; readonly tunnels: string[] }> {
-  const tunnels: string[] = [];
-  const server = createServer();
+/** How a proxy behaves. */
+export interface ProxyManner {
+  /** Ports that it tunnels to. Default 443 alone, as Squid's. */
+  readonly tunnelsTo?: readonly number[];
+  /** USER:PASSWORD that it wants. */
+  readonly login?: string;
+  /** What it answers in place of all else. */
+  readonly status?: number;
+}
+
+/** A real proxy on this machine, and what it was asked for: `GET` with a whole address, or `CONNECT` with a host and its port. */
+export async function serveProxy({ tunnelsTo = [443], login, status }: ProxyManner = {}): Promise<{
+  readonly url: string;
+  readonly asked: string[];
+}> {
+  const asked: string[] = [];
+  const refusalOf = (request: IncomingMessage, path: string): number | undefined => {
+    asked.push(`${request.method} ${path}`);
+    const given = Buffer.from(request.headers['proxy-authorization']?.replace('Basic ', '') ?? '', 'base64').toString();
+    return login !== undefined && given !== login ? 407 : status;
+  };
+  const server = createServer((request, response) => {
+    const refused = refusalOf(request, request.url ?? '');
+    if (refused !== undefined) return response.writeHead(refused).end();
+    const { 'proxy-authorization': _, ...headers } = request.headers;
+    forward(request.url ?? '', { headers }, (answer) => {
+      response.writeHead(answer.statusCode ?? 500, answer.headers);
+      pipeline(answer, response, () => undefined); // one that is cut is cut on this side too
+    }).end();
+  });
   server.on('connect', (request, client) => {
-    tunnels.push(request.url ?? '');
     const [host = '', port = ''] = (request.url ?? '').split(':');
+    const refused = refusalOf(request, request.url ?? '') ?? (tunnelsTo.includes(Number(port)) ? undefined : 403);
+    if (refused !== undefined) return client.end(`HTTP/1.1 ${refused} Refused\r\n\r\n`);
     const upstream = connect(Number(port), host, () => {
       client.write('HTTP/1.1 200 Connection established\r\n\r\n');
       upstream.pipe(client);
@@ -98,5 +132,5 @@ export async function serveProxy(): Promise<{ readonly url: string; readonly tun
     server.close();
   });
   // It listens on a port, not on a pipe.
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, tunnels };
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked };
 }

@@ -10,6 +10,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import {
@@ -380,6 +381,72 @@ describe('another way to the files', () => {
   test('is refused as anything else', async () => {
     const { pulled } = await pull(modelOf({}), { from: 'ftp://example.org/models' });
     await expect(pulled).rejects.toMatchObject({ code: 'FREEBIND_ARGUMENT_INVALID' });
+  });
+});
+
+describe('a proxy', () => {
+  test('is asked for a file in the clear by its whole address, goes on where it was cut, and is left out for hosts in NO_PROXY', async () => {
+    const server = await serve({ '/a': { bytes: BYTES, etag: '"v1"', cuts: 1 } });
+    const proxy = await serveProxy({ login: 'me:a secret' });
+    const model = modelOf({ url: `${server.url}/a?x=1` });
+    const HTTP_PROXY = proxy.url.replace('://', '://me:a%20secret@');
+    const { pulled, target } = await pull(model, { env: { HTTP_PROXY } });
+    await pulled;
+    expect(readFileSync(target).equals(BYTES)).toBe(true);
+    expect(proxy.asked).toEqual([`GET ${server.url}/a?x=1`, `GET ${server.url}/a?x=1`]);
+    // The login is the proxy's own.
+    expect(server.asked.map(({ headers }) => headers['proxy-authorization'])).toEqual([undefined, undefined]);
+    await (
+      await pull(model, { env: { HTTP_PROXY, NO_PROXY: '127.0.0.1' } })
+    ).pulled;
+    expect(proxy.asked).toHaveLength(2);
+  });
+
+  test('tunnels to what is https, and TLS is spoken with the host itself', async () => {
+    const first: number[] = [];
+    const host = createServer((socket) => {
+      socket.on('data', ([byte = -1]) => {
+        first.push(byte);
+        socket.destroy();
+      });
+    });
+    await new Promise<void>((resolve) => host.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void host.close());
+    const { port } = host.address() as AddressInfo; // it listens on a port
+    const proxy = await serveProxy({ tunnelsTo: [port] });
+    const model = modelOf({ url: `https://localhost:${port}/a` });
+    const { pulled } = await pull(model, { tries: 1, env: { HTTPS_PROXY: proxy.url } });
+    await expect(pulled).rejects.toMatchObject({ code: 'FREEBIND_DOWNLOAD_FAILED' });
+    expect(proxy.asked).toEqual([`CONNECT localhost:${port}`]);
+    expect(first).toEqual([0x16]); // a handshake: RFC 8446, 5.1
+  });
+
+  test.each([
+    [
+      'https',
+      {},
+      /proxy 127\.0\.0\.1:\d+ answered 403 and does not let this machine get at example\.org:8443.*NO_PROXY/,
+    ],
+    ['https', { login: 'a:b' }, /answered 407: it wants a login\. Set HTTPS_PROXY to http:\/\/USER:PASSWORD@127/],
+    ['http', { login: 'a:b' }, /answered 407: it wants a login\. Set HTTP_PROXY to http:\/\/USER:PASSWORD@127/],
+    ['http', { status: 403 }, /403 came through the proxy 127\.0\.0\.1:\d+, which does not let this machine get at/],
+  ])('that refuses %s (%o) is named with what to do, and not asked again', async (scheme, manner, message) => {
+    const proxy = await serveProxy(manner);
+    const model = modelOf({ url: `${scheme}://example.org:8443/a` });
+    const { pulled } = await pull(model, { env: { HTTPS_PROXY: proxy.url, HTTP_PROXY: proxy.url } });
+    await expect(pulled).rejects.toMatchObject({
+      code: 'FREEBIND_DOWNLOAD_FAILED',
+      message: expect.stringMatching(message),
+    });
+    expect(proxy.asked).toHaveLength(1);
+  });
+
+  test.each(['https', 'http'])('that is busy is asked again for what is %s', async (scheme) => {
+    const proxy = await serveProxy({ status: 503 });
+    const model = modelOf({ url: `${scheme}://example.org/a` });
+    const { pulled } = await pull(model, { tries: 3, env: { HTTPS_PROXY: proxy.url, HTTP_PROXY: proxy.url } });
+    await expect(pulled).rejects.toMatchObject({ code: 'FREEBIND_DOWNLOAD_FAILED' });
+    expect(proxy.asked).toHaveLength(3);
   });
 });
 
