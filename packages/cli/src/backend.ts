@@ -1,9 +1,9 @@
 import type { Backend, BackendChoice, BackendVerdict, Freebind, PluginChoice } from '@freebind/core';
 import type { LoadedConfig } from '@freebind/core/config';
-import type { ComputeOptions } from './options.ts';
+import type { ComputeOptions, SpaceOptions } from './options.ts';
 import { pluginsFor } from './recipe-spaces.ts';
 import type { Session } from './session.ts';
-import { giveOptions, type SpaceOptions } from './space-options.ts';
+import { giveOptions } from './space-options.ts';
 
 /** What computes when nobody says otherwise. */
 const DEFAULT_BACKEND = 'onnx';
@@ -24,7 +24,7 @@ export async function withSpaces<Result>(
   options: ComputeOptions,
   session: Session,
   use: (freebind: Freebind, config: LoadedConfig | undefined) => Promise<Result>,
-  spaces: SpaceOptions = {},
+  spaces: SpaceOptions,
 ): Promise<Result> {
   const { findConfig } = await import('@freebind/core/config');
   const config = await findConfig();

@@ -10,6 +10,7 @@ import {
   type Space,
   spaceIdOf,
 } from '@freebind/core';
+import type { LoadedConfig } from '@freebind/core/config';
 import { idsPath, openTables, type TableFolder } from '@freebind/core/files';
 import { datasetOf, differencesOf, type EvaluationSet, promptsOf, readDataset, type SetSide } from '@freebind/datasets';
 import { embedFiles } from '@freebind/embed';
@@ -18,11 +19,11 @@ import { type ComposedSide, measureClasses, measureRetrieval } from './dataset-m
 import { comparePublished, type DatasetReport } from './dataset-report.ts';
 import { readRecipe } from './recipes.ts';
 import { spacesOf } from './recipe-spaces.ts';
-import type { ComputeOptions } from './options.ts';
+import type { ComputeOptions, SpaceOptions } from './options.ts';
 import type { Session } from './session.ts';
 
 /** What is evaluated, and on which copy. */
-export interface DatasetChoice extends ComputeOptions {
+export interface DatasetChoice extends ComputeOptions, SpaceOptions {
   readonly dataset: string;
   readonly root: string;
   readonly recipe: string;
@@ -49,7 +50,7 @@ export async function evaluateDataset(choice: DatasetChoice, session: Session): 
   });
   tellMissing(set, title, choice, session);
   const dir = choice.tables ?? join('.freebind', 'datasets', name);
-  return withSpaces(spacesOf(recipe), choice, session, async (freebind, config) => {
+  const use = async (freebind: Freebind, config: LoadedConfig | undefined): Promise<DatasetReport> => {
     const bonds = choice.bonds === undefined ? config?.bonds : resolve(choice.bonds);
     const spaces: Space[] = [];
     for (const id of spacesOf(recipe)) spaces.push(await freebind.space(id));
@@ -61,7 +62,8 @@ export async function evaluateDataset(choice: DatasetChoice, session: Session): 
     });
     for (const side of sidesOf(set)) await embedSide(side, composition, spaces, { dir, choice, session });
     return measure({ set, recipe, composition, freebind, dir }, choice, session);
-  });
+  };
+  return withSpaces(spacesOf(recipe), choice, session, use, choice);
 }
 
 function tellMissing(set: EvaluationSet, title: string, { strict }: DatasetChoice, session: Session): void {
@@ -91,6 +93,7 @@ async function embedSide(
     ...members.filter(({ manifest }) => there.includes(manifest.id)).map((space) => [space]),
     members.filter(({ manifest }) => !there.includes(manifest.id)),
   ];
+  const { batch, workers } = choice;
   const progress = await session.progress();
   try {
     for (const group of groups.filter((each) => each.length > 0)) {
@@ -104,6 +107,8 @@ async function embedSide(
         out: dir,
         strict: choice.strict === true,
         replace: choice.force === true,
+        ...(batch !== undefined && { batch }),
+        ...(workers !== undefined && { workers }),
         signal: session.signal,
       });
       for await (const event of events) {

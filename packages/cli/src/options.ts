@@ -38,20 +38,47 @@ export function forceOption(): Option {
   return new Option('-f, --force', 'replace the output if it is there');
 }
 
+/** What `encoderOptions` and `feedOptions` give an action, in place of what the config says of the spaces that are opened. */
+export interface SpaceOptions {
+  readonly models?: string;
+  readonly device?: string;
+  readonly precision?: string;
+  readonly threads?: number;
+  readonly workers?: number;
+  readonly batch?: number;
+}
+
+/** The options of every command that embeds: which graphs run, and where. `when` says when they count, where they do not always. */
+export function encoderOptions(when = ''): readonly Option[] {
+  return [
+    new Option('--models <dir>', `${when}folder with the ONNX files, vocabularies and external data of the spaces`),
+    new Option('--device <name>', `${when}where the encoders run: cpu, cuda, webgpu (default: cpu)`),
+    new Option('--precision <name>', `${when}which graphs run (default: fp32)`).choices(['fp32', 'fp16', 'q8']),
+  ];
+}
+
+/** The options of commands that embed many inputs: how they come to the graphs. */
+export function feedOptions(when = ''): readonly Option[] {
+  return [
+    new Option('--workers <n>', `${when}threads that decode and prepare (default: one a core)`).argParser(whole(1)),
+    new Option('--batch <n>', `${when}inputs of one batch (default: 16)`).argParser(whole(1)),
+  ];
+}
+
 /** What `computeOptions` gives an action. */
 export interface ComputeOptions {
   readonly backend?: string;
   readonly threads?: number;
 }
 
-/** The options of every command that computes. */
-export function computeOptions(): readonly Option[] {
+/** The options of every command that computes. `threaded` is what `--threads` is the number of threads of. */
+export function computeOptions(threaded = 'the backend'): readonly Option[] {
   return [
     new Option(
       '--backend <name>',
       'where the arithmetic runs: onnx (default), auto (the fastest here), onnx:webgpu, reference, a package, or one with options: \'["reference", {"precision": "float64"}]\'',
     ).env('FREEBIND_BACKEND'),
-    new Option('--threads <n>', 'threads of the backend (default: all cores)').argParser(whole(1)),
+    new Option('--threads <n>', `threads of ${threaded} (default: all cores)`).argParser(whole(1)),
   ];
 }
 

@@ -1,15 +1,6 @@
 import { FreebindError, type PluginChoice } from '@freebind/core';
+import type { SpaceOptions } from './options.ts';
 import { spacesIn } from './recipe-spaces.ts';
-
-/** What a command can ask of the spaces it opens, in place of what the config says. */
-export interface SpaceOptions {
-  readonly models?: string;
-  readonly device?: string;
-  readonly precision?: string;
-  readonly threads?: number;
-  readonly workers?: number;
-  readonly batch?: number;
-}
 
 /** Options whose keys are those that spaces take. */
 const KEYS = ['models', 'device', 'precision', 'threads', 'workers', 'batch'] as const;

@@ -140,6 +140,21 @@ describe('eval --dataset', () => {
     expect(readFileSync(join(tables, 'text.ids.txt'), 'utf8').trimEnd().split('\n')).toHaveLength(160);
   });
 
+  test('asks of the encoders what the command line says, and asks it for --dataset alone', async () => {
+    const tables = join(scratch(), 'tables');
+    const args = ['eval', '--dataset', 'clotho', '--root', clotho(), '--recipe', 'imagebind', '--tables', tables];
+    const env = { FREEBIND_MODELS: scratch(), HF_HOME: scratch() };
+    expect((await freebind(args, { env })).stderr).toContain('FREEBIND_FILE_MISSING');
+    const own = ['--models', join(models, 'imagebind/huge'), '--batch', '3', '--workers', '1', '--threads', '1'];
+    const { status, stderr } = await freebind([...args, ...own], { env });
+    expect([status, stderr]).toEqual([0, expect.stringContaining('broken.wav is left out')]);
+    const made: unknown = JSON.parse(readFileSync(join(tables, 'imagebind.text.json'), 'utf8'));
+    expect(made).toMatchObject({ batch: 3, space: { depends: { batch: '3', device: 'cpu' } } });
+    expect((await freebind([...args, '--device', 'abacus'], { env })).stderr).toContain('abacus');
+    const elsewhere = await run(['--queries', 'a.npy', '--gallery', 'b.npy', '--device', 'cuda']);
+    expect([elsewhere.status, elsewhere.stderr]).toEqual([2, expect.stringContaining('--backend')]);
+  });
+
   test('stops at what is missing when told to be strict, and refuses a recipe before it embeds', async () => {
     const [root, tables] = [clotho(), join(scratch(), 'tables')];
     const args = ['--dataset', 'clotho', '--root', root, '--tables', tables];

@@ -78,6 +78,17 @@ describe('retrieve', () => {
     expect(stdout).toMatch(/\nBBQ\.wav( +-?[01]\.\d{4}){3}\ntoilet\.wav( +-?[01]\.\d{4}){3}\n\nCosines\./);
   });
 
+  test('takes the folder of models, the device and the threads of its encoders from the command line', async () => {
+    const args = ['retrieve', 'imagebind', '--audio', ...sounds.slice(0, 1), '--text', ...texts];
+    const nowhere = { FREEBIND_MODELS: scratch(), HF_HOME: scratch() };
+    expect((await freebind(args, { env: nowhere })).stderr).toContain('FREEBIND_FILE_MISSING');
+    const own = ['--models', join(models, 'imagebind/huge'), '--threads', '1'];
+    const { status, stderr } = await freebind([...args, ...own], { env: nowhere });
+    expect([status, stderr]).toEqual([0, '']);
+    const elsewhere = await freebind([...args, ...own, '--device', 'abacus'], { env: nowhere });
+    expect([elsewhere.status, elsewhere.stderr]).toEqual([1, expect.stringContaining('abacus')]);
+  });
+
   test('names the file that cannot be read, and the command that imports what is missing', async () => {
     const broken = join(scratch(), 'broken.wav');
     writeFileSync(broken, 'RIFF');

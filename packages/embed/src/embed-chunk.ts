@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { FreebindError, isFreebindError, type Modality, type ModalityInputs, type Space } from '@freebind/core';
 import { encodeReals, type NumberFormat } from '@freebind/core/files';
 import { eachRow } from './each-row.ts';
@@ -14,6 +13,8 @@ export interface ChunkOptions {
   readonly modality: Modality;
   readonly reader: ItemReader<Modality>;
   readonly format: Exclude<NumberFormat, 'BF16'>;
+  /** Files that are read at a time. */
+  readonly workers: number;
   /** Why an input was skipped in a run before whose rows this one's must stay aligned with; undefined where it has a row. */
   readonly known: (id: string) => Skipped | undefined;
   readonly signal: AbortSignal;
@@ -65,7 +66,7 @@ async function* groupsOf(
   let group: { readonly item: Item; readonly loaded: Loaded }[] = [];
   let bytes = 0;
   const load = async (item: Item) => ({ item, loaded: await loadItem(item, options) });
-  for await (const one of mapAhead(items, availableParallelism(), load)) {
+  for await (const one of mapAhead(items, options.workers, load)) {
     group.push(one);
     bytes += 'bytes' in one.loaded ? one.loaded.bytes : 0;
     if (bytes < GROUP_BYTES) continue;

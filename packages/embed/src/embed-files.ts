@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { FreebindError, type Modality, type Space } from '@freebind/core';
 import { NPY_FORMATS, type TableFormat } from '@freebind/core/files';
 import { discardWorkFolder, openWorkFolder, paceMeter, type Shard } from '@freebind/core/training';
@@ -27,6 +28,8 @@ export interface EmbedOptions {
   readonly format?: TableFormat;
   /** Inputs that meet in one batch. Default 16. On it a graph's last bits may depend, so it is part of what a run is. */
   readonly batch?: number;
+  /** Threads that decode sounds, and files of a batch that are read at a time. Default: one a core. */
+  readonly workers?: number;
   /** Stop at the first input that has no row, instead of skipping it. */
   readonly strict?: boolean;
   /** Do only this share, to be put together by `mergeShards`. */
@@ -124,7 +127,7 @@ async function* embedRest(
   options: EmbedOptions & { readonly shard: Shard },
   { identity, neighbours }: { readonly identity: RunIdentity; readonly neighbours: Neighbours | undefined },
 ): AsyncGenerator<EmbedEvent, void, undefined> {
-  const { spaces, modality, items, shard, strict = false } = options;
+  const { spaces, modality, items, shard, strict = false, workers = availableParallelism() } = options;
   const { batch, dtype, inputs } = identity;
   const stage = stageOf(options);
   const total = shareOf(inputs.items, batch, shard).items;
@@ -139,7 +142,7 @@ async function* embedRest(
       'FREEBIND_ARGUMENT_INVALID',
       `${before.skipped} inputs were skipped before this run was stopped. Go on without \`--strict\`, or start anew (\`--force\`).`,
     );
-  const reader = openReader(modality);
+  const reader = openReader(modality, workers);
   const stop = new AbortController();
   const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
   const how: ChunkOptions = {
@@ -147,6 +150,7 @@ async function* embedRest(
     modality,
     reader,
     format: NPY_FORMATS[dtype],
+    workers,
     known: (id) => neighbours?.known(id),
     signal,
   };
@@ -202,7 +206,7 @@ async function identify(options: EmbedOptions, neighbours: Neighbours | undefine
   return { modality, spaces: identities, dtype, batch, inputs };
 }
 
-function checkOptions({ spaces, modality, batch = BATCH, shard = WHOLE }: EmbedOptions): void {
+function checkOptions({ spaces, modality, batch = BATCH, workers = 1, shard = WHOLE }: EmbedOptions): void {
   checkShard(shard);
   checkReadable(modality);
   const ids = spaces.map(({ manifest }) => manifest.id);
@@ -210,6 +214,8 @@ function checkOptions({ spaces, modality, batch = BATCH, shard = WHOLE }: EmbedO
   if (new Set(ids).size < ids.length) throw refused(`A space is named twice: ${ids.join(', ')}. Name each once.`);
   if (!Number.isSafeInteger(batch) || batch < 1)
     throw refused(`Batches of ${batch} were asked for; expected a whole number of at least 1.`);
+  if (!Number.isSafeInteger(workers) || workers < 1)
+    throw refused(`${workers} workers were asked for; expected a whole number of at least 1.`);
   for (const { manifest } of spaces)
     if (!manifest.modalities.includes(modality))
       throw new FreebindError(

@@ -16,14 +16,14 @@ export interface ItemReader<M extends Modality> {
   close(): Promise<void>;
 }
 
-const READERS: { readonly [M in Modality]: () => ItemReader<M> } = {
-  image: () =>
-    mediaReader(async (media, item, signal) => {
+const READERS: { readonly [M in Modality]: (workers: number) => ItemReader<M> } = {
+  image: (workers) =>
+    mediaReader(workers, async (media, item, signal) => {
       const input = await media.readImage(pathOf(item, 'image'), { signal });
       return { input, bytes: input.bytes.length };
     }),
-  audio: () =>
-    mediaReader(async (media, item, signal) => {
+  audio: (workers) =>
+    mediaReader(workers, async (media, item, signal) => {
       const input = await media.readAudio(pathOf(item, 'audio'), { signal });
       return { input, bytes: input.channels.reduce((sum, channel) => sum + channel.byteLength, 0) };
     }),
@@ -37,16 +37,17 @@ const READERS: { readonly [M in Modality]: () => ItemReader<M> } = {
 };
 
 function mediaReader<M extends Modality>(
+  workers: number,
   read: (media: MediaReader, item: Item, signal: AbortSignal) => Promise<ReadInput<M>>,
 ): ItemReader<M> {
-  const media = new MediaReader();
+  const media = new MediaReader({ workers });
   return { read: (item, signal) => read(media, item, signal), close: () => media.close() };
 }
 
-/** A reader of items of `modality`, to be closed. @throws FREEBIND_CAPABILITY_MISSING for a modality that is not read from files */
-export function openReader(modality: Modality): ItemReader<Modality> {
+/** A reader of items of `modality`, to be closed, with `workers` threads. @throws FREEBIND_CAPABILITY_MISSING for a modality that is not read from files */
+export function openReader(modality: Modality, workers: number): ItemReader<Modality> {
   checkReadable(modality);
-  return READERS[modality]();
+  return READERS[modality](workers);
 }
 
 /** @throws FREEBIND_CAPABILITY_MISSING for a modality that is not read from files */

@@ -2,9 +2,17 @@ import type { Freebind, Modality, Space } from '@freebind/core';
 import type { Embedded, EmbedEvent } from '@freebind/embed';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { InputChoice } from '../embed-inputs.ts';
-import { examples, forceOption, shard, usage, whole } from '../options.ts';
+import {
+  encoderOptions,
+  examples,
+  feedOptions,
+  forceOption,
+  shard,
+  type SpaceOptions,
+  usage,
+  whole,
+} from '../options.ts';
 import type { Session } from '../session.ts';
-import type { SpaceOptions } from '../space-options.ts';
 
 interface EmbedCommandOptions extends InputChoice, SpaceOptions {
   readonly out?: string;
@@ -35,12 +43,7 @@ export function embed(program: Command, session: Session): void {
     .option('--field <name>', 'the field of --jsonl that holds the text (default: text)')
     .option('--id-field <name>', 'the field of --jsonl that holds the id (default: the text is its own)')
     .option('--out <dir>', "table folder (default: the config's, else tables)")
-    .option('--models <dir>', 'folder with the ONNX files, vocabularies and external data of the spaces')
-    .option('--device <name>', 'where the encoders run: cpu, cuda, webgpu (default: cpu)')
-    .addOption(new Option('--precision <name>', 'which graphs run (default: fp32)').choices(['fp32', 'fp16', 'q8']))
     .option('--threads <n>', 'threads of each encoder (default: all cores)', whole(1))
-    .option('--workers <n>', 'threads that decode and prepare (default: one a core)', whole(1))
-    .option('--batch <n>', 'inputs of one batch (default: 16)', whole(1))
     .addOption(new Option('--dtype <type>', 'numbers of the table (default: f4)').choices(['f2', 'f4']))
     .addOption(new Option('--format <format>', 'format of the table (default: npy)').choices(['npy', 'safetensors']))
     .option('--strict', 'stop at the first input that cannot be embedded, instead of skipping and listing it')
@@ -68,6 +71,7 @@ export function embed(program: Command, session: Session): void {
         return embedInputs(spaces, modality, inputs, options, session);
       },
     );
+  for (const option of [...encoderOptions(), ...feedOptions()]) command.addOption(option);
 }
 
 async function embedInputs(
@@ -81,7 +85,7 @@ async function embedInputs(
   const { embedFiles, mergeShards, skippedPath } = await import('@freebind/embed');
   const { withSpaces } = await import('../backend.ts');
   const { openInputs } = await import('../embed-inputs.ts');
-  const { shard, dtype, format, batch, strict, force, merge } = options;
+  const { shard, dtype, format, batch, workers, strict, force, merge } = options;
   const config = await findConfig();
   const out = options.out ?? config?.tables ?? 'tables';
   const common = {
@@ -125,6 +129,7 @@ async function embedInputs(
         strict: strict === true,
         ...(dtype !== undefined && { dtype }),
         ...(batch !== undefined && { batch }),
+        ...(workers !== undefined && { workers }),
         ...(shard !== undefined && { shard }),
       });
       tell(await follow(events, session));

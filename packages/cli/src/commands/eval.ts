@@ -3,10 +3,20 @@ import type { Command } from 'commander';
 import { columns } from '../columns.ts';
 import { counted } from '../counted.ts';
 import type { BindingChoice } from '../binding.ts';
-import { type ComputeOptions, computeOptions, examples, forceOption, seedNumber, usage } from '../options.ts';
+import {
+  type ComputeOptions,
+  computeOptions,
+  encoderOptions,
+  examples,
+  feedOptions,
+  forceOption,
+  seedNumber,
+  type SpaceOptions,
+  usage,
+} from '../options.ts';
 import type { Session } from '../session.ts';
 
-interface EvalOptions extends ComputeOptions, BindingChoice {
+interface EvalOptions extends ComputeOptions, SpaceOptions, BindingChoice {
   readonly dataset?: string;
   readonly root?: string;
   readonly annotations?: string;
@@ -18,6 +28,9 @@ interface EvalOptions extends ComputeOptions, BindingChoice {
   readonly report?: string;
   readonly force?: true;
 }
+
+/** Begins the help of options that count with --dataset alone. */
+const FOR_DATASET = 'for --dataset: ';
 
 /** Every direction of one space, as plain data. */
 type SpaceReport = Omit<DirectionsReport, 'ranks'> & { readonly space: string };
@@ -85,6 +98,12 @@ export function evaluate(program: Command, session: Session): void {
         session.result(report, formatDataset(report));
         return;
       }
+      const { models, device, precision, workers, batch } = options;
+      if ((models ?? device ?? precision ?? workers ?? batch) !== undefined)
+        usage(
+          command,
+          '--models, --device, --precision, --workers and --batch are of the encoders that --dataset runs; where tables are evaluated says --backend',
+        );
       if (tables === undefined ? queries === undefined || gallery === undefined : (queries ?? gallery ?? pairs))
         usage(command, 'give either --queries and --gallery (and --pairs), or --tables (and --space)');
       if (pairs !== undefined && rows !== undefined)
@@ -104,7 +123,13 @@ export function evaluate(program: Command, session: Session): void {
         session.result(report, formatDirections(report));
       }
     });
-  for (const option of [forceOption(), ...computeOptions()]) command.addOption(option);
+  for (const option of [
+    ...encoderOptions(FOR_DATASET),
+    ...feedOptions(FOR_DATASET),
+    forceOption(),
+    ...computeOptions('the backend; with --dataset also of each encoder'),
+  ])
+    command.addOption(option);
 }
 
 /** A bound space or a space as it is, beside its controls; as a page too where one was asked for. */

@@ -1,12 +1,22 @@
 import { basename, resolve } from 'node:path';
-import type { BoundSpace, Embeddings, Modality, Recipe } from '@freebind/core';
+import type { BoundSpace, Embeddings, Freebind, Modality, Recipe } from '@freebind/core';
+import type { LoadedConfig } from '@freebind/core/config';
 import type { Command } from 'commander';
 import { columns } from '../columns.ts';
-import { type ComputeOptions, computeOptions, examples, forceOption, positive, usage } from '../options.ts';
+import {
+  type ComputeOptions,
+  computeOptions,
+  encoderOptions,
+  examples,
+  forceOption,
+  positive,
+  type SpaceOptions,
+  usage,
+} from '../options.ts';
 import type { Session } from '../session.ts';
 import { cosinesOf, softmaxOf } from '../similarity.ts';
 
-interface RetrieveOptions extends ComputeOptions {
+interface RetrieveOptions extends ComputeOptions, SpaceOptions {
   readonly audio?: readonly string[];
   readonly image?: readonly string[];
   readonly text?: readonly string[];
@@ -56,7 +66,8 @@ export function retrieve(program: Command, session: Session): void {
       if (given.length < 2) usage(command, 'give items of at least two of --audio, --image and --text');
       await run(source, given, options, session);
     });
-  for (const option of computeOptions()) command.addOption(option);
+  for (const option of [...encoderOptions(), ...computeOptions('the backend and of each encoder')])
+    command.addOption(option);
 }
 
 async function run(
@@ -71,7 +82,7 @@ async function run(
   const { out, force, temperature } = options;
   const recipe = await readRecipe(source);
   if (out !== undefined) await refuseTables(recipe, out, given, force);
-  await withSpaces(spacesOf(recipe), options, session, async (freebind, config) => {
+  const use = async (freebind: Freebind, config: LoadedConfig | undefined): Promise<void> => {
     const bonds = options.bonds === undefined ? config?.bonds : resolve(options.bonds);
     const space = await freebind.bind(recipe, {
       ...(bonds !== undefined && { bonds }),
@@ -91,7 +102,8 @@ async function run(
       { space: id, name: recipe.name, factors: space.factors, sources, items, temperature, tables, written },
       format(space, recipe, tables, options),
     );
-  });
+  };
+  await withSpaces(spacesOf(recipe), options, session, use, options);
 }
 
 /** Embeds items one after the other, so that what a file is refused for is said of that file. */
