@@ -27,6 +27,13 @@ export interface Tally {
   readonly broken: readonly { readonly trial: number; readonly how: string }[];
 }
 
+/** A tally that was kept, and when and where it was made. */
+export interface RecordedTally extends Tally {
+  /** Year, month and day. */
+  readonly date: string;
+  readonly machine: string;
+}
+
 /** Measures jobs as they are needed, and clears all of it away. */
 export class Campaign implements Disposable {
   readonly #root = mkdtempSync(join(tmpdir(), 'freebind-faults-'));

@@ -4,9 +4,6 @@ import { join } from 'node:path';
 import type { Fault } from './fault.ts';
 import { kibOf } from './trees.ts';
 
-/** Least room on the disk beside its inputs, in KiB. */
-const LEAST_ROOM = 4;
-
 /**
  * Runs two command lines one after the other on a disk of a given size, a tmpfs that only they see. `$1`: KiB of the disk
  * for the first, `$2`: a folder that holds `disk`, with the inputs. After each what the disk holds is copied out.
@@ -29,7 +26,8 @@ export const fullDisk: Fault = {
   run: async (trial) => {
     const { dir, at } = trial;
     const [before, after] = [kibOf(dir), trial.measured.kib];
-    const room = LEAST_ROOM + at.below(Math.max(1, Math.ceil(1.3 * (after - before))));
+    // From none on: what tune writes is a page.
+    const room = at.below(Math.max(1, Math.ceil(1.3 * (after - before))));
     const outer = `${dir}-full`;
     mkdirSync(outer);
     try {

@@ -1,20 +1,20 @@
-import type { Tally } from './campaign.ts';
+import type { RecordedTally } from './campaign.ts';
 import type { Fault } from './fault.ts';
 
 /** What was measured: `faults/results.json`. */
 export interface Results {
-  readonly machine: string;
-  readonly tallies: readonly Tally[];
+  readonly tallies: readonly RecordedTally[];
 }
 
 /** `docs/reliability.md`, from what was measured. */
-export function writeReport({ machine, tallies }: Results, faults: readonly Fault[]): string {
+export function writeReport({ tallies }: Results, faults: readonly Fault[]): string {
   const trials = tallies.reduce((sum, tally) => sum + tally.trials, 0);
   const broken = tallies.flatMap((tally) => tally.broken.map((one) => ({ ...tally, ...one })));
-  const rows = tallies.map(({ fault, job, backend, trials, ends, broken }) => {
+  const machines = [...new Set(tallies.map(({ machine }) => machine))];
+  const rows = tallies.map(({ fault, job, backend, trials, ends, broken, date, machine }) => {
     const { identical = 0, ...refused } = ends;
     const named = Object.entries(refused).map(([code, times]) => `${times} × \`${code}\``);
-    return `| ${fault} | ${job} | ${backend} | ${trials} | ${identical} | ${named.join(', ') || 'none'} | ${broken.length} |`;
+    return `| ${fault} | ${job} | ${backend} | ${trials} | ${identical} | ${named.join(', ') || 'none'} | ${broken.length} | ${date}, ${machines.indexOf(machine) + 1} |`;
   });
   return `# Reliability
 
@@ -30,10 +30,12 @@ ${faults
   .map(({ name, what }) => `- **${name}**: ${what}`)
   .join('\n')}
 
-${trials} trials, ${broken.length === 0 ? 'in all of which both held' : `${broken.length} of which broke a promise`}. Machine: ${machine}.
+${trials} trials, ${broken.length === 0 ? 'in all of which both held' : `${broken.length} of which broke a promise`}. Machines:
 
-| fault | job | backend | trials | finished | stopped by a named error, then resumed | broken |
-| ----- | --- | ------- | -----: | -------: | -------------------------------------- | -----: |
+${machines.map((machine, i) => `${i + 1}. ${machine}`).join('\n')}
+
+| fault | job | backend | trials | finished | stopped by a named error, then resumed | broken | when, on machine |
+| ----- | --- | ------- | -----: | -------: | -------------------------------------- | -----: | ---------------- |
 ${rows.join('\n')}
 ${broken.map(({ fault, job, trial, how }) => `\n- ${fault}, ${job}, trial ${trial}: ${how.split('\n')[0] ?? ''}`).join('')}
 What the machine does is random, what the harness does is not: \`npm run faults -- --fault "turned bits" --only train --trial 3\`

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { arch, cpus, platform, release } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { Campaign, FAULTS, type Tally } from './campaign.ts';
+import { Campaign, FAULTS, type RecordedTally, type Tally } from './campaign.ts';
 import { JOBS } from './jobs.ts';
 import { type Results, writeReport } from './report.ts';
 
@@ -82,9 +82,10 @@ function record(tally: Tally): void {
   const kept = JSON.parse(readFileSync(path, 'utf8')) as Results; // our own file
   const same = (other: Tally): boolean =>
     other.fault === tally.fault && other.job === tally.job && other.backend === tally.backend;
+  const machine = `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown'}, ${platform()} ${release()} ${arch()}, Node ${process.version}`;
+  const recorded: RecordedTally = { ...tally, date: new Date().toISOString().slice(0, 10), machine };
   const results: Results = {
-    machine: `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown'}, ${platform()} ${release()} ${arch()}, Node ${process.version}`,
-    tallies: [...kept.tallies.filter((other) => !same(other)), tally].sort((a, b) => rank(a) - rank(b)),
+    tallies: [...kept.tallies.filter((other) => !same(other)), recorded].sort((a, b) => rank(a) - rank(b)),
   };
   writeFileSync(path, `${JSON.stringify(results, null, 2)}\n`);
   writeFileSync(fileURLToPath(new URL('../docs/reliability.md', import.meta.url)), writeReport(results, FAULTS));
