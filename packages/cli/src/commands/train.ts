@@ -37,7 +37,10 @@ export function train(program: Command, session: Session): void {
         'heads',
       ]),
     )
-    .option('--bond <id>', 'the bond to shard, where the recipe has several')
+    .option(
+      '--bond <id>',
+      'the bond to shard, where the recipe has several; with --merge, the last one to put together',
+    )
     .option('--merge', 'only put together what shards have made; refuse while something is missing')
     .addOption(forceOption())
     .addHelpText(
@@ -47,6 +50,7 @@ export function train(program: Command, session: Session): void {
         'freebind train bind.config.json --out bonds --seed 1',
         'freebind train --resume',
         'freebind train --shard 2/8 --part pairs',
+        'freebind train --merge --bond unified-d-vt',
       ),
     )
     .action((config: string | undefined, options: TrainOptions) => {
@@ -56,6 +60,8 @@ export function train(program: Command, session: Session): void {
         usage(command, '--shard goes neither with --merge nor with --no-reuse: shards meet in the reuse folder.');
       if (options.merge === true && !options.reuse)
         usage(command, '--merge puts together what is in the reuse folder; leave out --no-reuse.');
+      if (options.bond !== undefined && options.shard === undefined && options.merge !== true)
+        usage(command, '--bond names the bond to --shard, or the last one to --merge; give one of these too.');
       return trainConfig(config, options, session);
     });
   for (const option of computeOptions()) command.addOption(option);
@@ -95,6 +101,7 @@ async function trainConfig(path: string | undefined, options: TrainOptions, sess
         ...run,
         resume: options.resume === true,
         merge: options.merge === true,
+        ...(bond !== undefined && { upTo: bond }),
         ...(options.reuse && { reuse }),
       });
       const { space, bonds } = await follow(events, session, resumeLine('train', path, options.out));

@@ -50,7 +50,7 @@ export async function* trainBondShard(options: BondShardOptions): AsyncGenerator
   if (missing.length > 0) {
     throw new FreebindError(
       'FREEBIND_FILE_MISSING',
-      `The pseudo pairs of "${id}" are not complete: ${missing.slice(0, 3).join('; ')}${missing.length > 3 ? `; and ${missing.length - 3} more` : ''} are not in ${options.reuse}. Run the shards that make them first (\`freebind train --part pairs --shard i/n\`).`,
+      `The pseudo pairs of "${id}" are not complete: ${missing.slice(0, 3).join('; ')}${missing.length > 3 ? `; and ${missing.length - 3} more` : ''} are not in ${options.reuse}. Run the shards that make them first (\`freebind train --part pairs --bond ${id} --shard i/n\`).`,
     );
   }
   const work = await openWorkFolder(workPath, { ...shard, made: plan.made, backend: plan.backend }, options);

@@ -255,7 +255,7 @@ function incomplete(
 ): FreebindError {
   return new FreebindError(
     'FREEBIND_FILE_MISSING',
-    `${left.length} of the ${heads.length} heads of "${id}" are not in ${reuse}: ${left.map(({ name }) => name).join(', ')}. Run the shards that train them (\`freebind train --shard i/n --part heads\`), or leave out \`--merge\` to train them here.`,
+    `${left.length} of the ${heads.length} heads of "${id}" are not in ${reuse}: ${left.map(({ name }) => name).join(', ')}. Run the shards that train them (\`freebind train --part heads --bond ${id} --shard i/n\`), or leave out \`--merge\` to train them here.`,
   );
 }
 

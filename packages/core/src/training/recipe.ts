@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Backend } from '../backend.ts';
 import type { BondData } from '../bond.ts';
 import type { Tables } from '../compose-tables.ts';
-import { FreebindError } from '../errors.ts';
+import { FreebindError, isFreebindError } from '../errors.ts';
 import type { FactorChoice } from '../factors.ts';
 import { readBond } from '../files/bond-folder.ts';
 import { fingerprint } from '../files/fingerprint.ts';
@@ -47,20 +47,22 @@ export interface TrainRecipeOptions {
   readonly reuse?: string;
   /** Only put together what shards have made; see `TrainBondOptions`. */
   readonly merge?: boolean;
+  /** The last bond to make, by id. Default: all of them. */
+  readonly upTo?: string;
   readonly resume?: boolean;
   readonly replace?: boolean;
   readonly signal?: AbortSignal;
 }
 
 /** One run's share of a recipe's training: of one bond, by default its only one. */
-export interface RecipeShardOptions extends TrainRecipeOptions {
+export interface RecipeShardOptions extends Omit<TrainRecipeOptions, 'merge' | 'upTo'> {
   readonly shard: Shard;
   readonly part: BondShardOptions['part'];
   readonly bond?: string;
   readonly reuse: string;
 }
 
-/** The bonds of a recipe, in its order, and the space that they make. */
+/** The bonds of a recipe, in its order, and the space that its steps make, as far as all of their bonds are there. */
 export interface TrainedRecipe {
   readonly space: string;
   readonly bonds: readonly TrainedBond[];
@@ -70,59 +72,56 @@ export interface TrainedRecipe {
  * Trains every bond of a recipe, step by step. After each step but the last the bound space's tables are composed, and the next
  * step binds that space. A bond that is there already, made from the same data with the same options, is reused and said to be.
  *
- * @throws what `planTraining`, `trainBond` and `composeTables` refuse
+ * @throws FREEBIND_BOND_UNKNOWN for a last bond that the recipe does not have, and what `planTraining`, `trainBond` and
+ * `composeTables` refuse
  */
 export async function* trainRecipe(
   options: TrainRecipeOptions,
 ): AsyncGenerator<TrainingEvent, TrainedRecipe, undefined> {
-  const { recipe } = options;
+  const { recipe, upTo } = options;
   const job = await openJob(options);
+  const { bonds } = job.plan;
+  const wanted = upTo === undefined ? bonds : bonds.slice(0, bonds.indexOf(findPlanned(bonds, upTo)) + 1);
   const trained: TrainedBond[] = [];
   let composed: ComposedTables | undefined;
   try {
     for (const steps of recipe.steps.keys()) {
       const unified = composed ?? job.tablesOf(recipe.base);
-      for (const planned of job.plan.bonds)
+      for (const planned of wanted)
         if (planned.step === steps) trained.push(yield* trainBond(bondOptions(options, job, planned, unified)));
       await composed?.close({ keep: false });
       composed = undefined;
       if (options.reuse !== undefined) await prunePieces(options.reuse, REUSE_BYTES);
-      if (steps + 1 === recipe.steps.length) break;
+      if (trained.length === wanted.length) break;
       composed = composeAfter(options, job, { steps: steps + 1, bonds: await readBonds(trained), suffix: 'composed' });
     }
   } finally {
     // Only a run that did not come to its end still has it.
     await composed?.close({ keep: true });
   }
-  return { space: spaceIdOf(recipe), bonds: trained };
+  // The step of the first bond that is not made.
+  return { space: spaceIdOf(recipe, bonds[trained.length]?.step), bonds: trained };
 }
 
 /**
  * Does one shard of one bond of a recipe (see `trainBondShard`). The bonds of the steps before have to be there; their bound
  * space's tables are composed by whichever shard comes first, or by each for itself.
  *
- * @throws FREEBIND_BOND_UNKNOWN for a bond that the recipe does not have, and as `trainRecipe`
+ * @throws FREEBIND_BOND_UNKNOWN for a bond that the recipe does not have, FREEBIND_FILE_MISSING for the bond of a step before that
+ * is not there, and as `trainRecipe`
  */
 export async function* trainRecipeShard(options: RecipeShardOptions): AsyncGenerator<TrainingEvent, void, undefined> {
   const { recipe, shard } = options;
   const job = await openJob(options);
   const { bonds } = job.plan;
-  const planned =
-    options.bond === undefined && bonds.length > 1 ? undefined : bonds.find(({ id }) => id === (options.bond ?? id));
-  if (planned === undefined) {
-    throw new FreebindError(
-      'FREEBIND_BOND_UNKNOWN',
-      `${options.bond === undefined ? 'A shard is of one bond, but none was named' : `The recipe has no bond "${options.bond}"`}; name one of ${bonds.map(({ id }) => id).join(', ')} (\`--bond\`).`,
-    );
-  }
+  const planned = findPlanned(bonds, options.bond);
   const { step } = planned;
-  const before = bonds.filter((other) => other.step < step).map(({ out }) => ({ path: out }));
   const composed =
     step === 0
       ? undefined
       : composeAfter(options, job, {
           steps: step,
-          bonds: await readBonds(before),
+          bonds: await readBondsBefore(planned, bonds),
           suffix: `composed.shard-${shard.index}-of-${shard.count}`,
         });
   try {
@@ -132,6 +131,16 @@ export async function* trainRecipeShard(options: RecipeShardOptions): AsyncGener
   } finally {
     await composed?.close({ keep: false });
   }
+}
+
+/** The bond of a name, or the only one. @throws FREEBIND_BOND_UNKNOWN naming those that there are */
+function findPlanned(bonds: readonly PlannedBond[], id: string | undefined): PlannedBond {
+  const planned = id === undefined && bonds.length > 1 ? undefined : bonds.find((bond) => bond.id === (id ?? bond.id));
+  if (planned !== undefined) return planned;
+  throw new FreebindError(
+    'FREEBIND_BOND_UNKNOWN',
+    `${id === undefined ? 'A shard is of one bond, but none was named' : `The recipe has no bond "${id}"`}; name one of ${bonds.map((bond) => bond.id).join(', ')} (\`--bond\`).`,
+  );
 }
 
 /** What a recipe's training is made of, checked. */
@@ -181,6 +190,19 @@ function composeAfter(
 
 async function readBonds(found: readonly { readonly path: string }[]): Promise<readonly BondData[]> {
   return Promise.all(found.map(async ({ path }) => (await readBond(path)).bond));
+}
+
+/** The bonds of the steps before that of a bond. @throws FREEBIND_FILE_MISSING saying how one that is not there is made */
+async function readBondsBefore({ id, step }: PlannedBond, bonds: readonly PlannedBond[]): Promise<readonly BondData[]> {
+  const before = bonds.filter((other) => other.step < step);
+  return readBonds(before.map(({ out }) => ({ path: out }))).catch((cause: unknown) => {
+    if (!isFreebindError(cause, 'FREEBIND_FILE_MISSING')) throw cause;
+    throw new FreebindError(
+      'FREEBIND_FILE_MISSING',
+      `"${id}" binds the space of the steps before it, whose bonds are not all there: ${cause.message} Make them first, or put their shards together (\`freebind train --merge --bond ${before.at(-1)?.id}\`).`,
+      { cause },
+    );
+  });
 }
 
 /** The same tables with only some rows of each modality. @throws FREEBIND_ARGUMENT_INVALID for rows that are not there */

@@ -157,6 +157,32 @@ test('a merge is refused while heads are missing, naming them, and leaves what i
   expect(stepped(merged)).toEqual([]);
 });
 
+test('a merge up to a bond makes that and those before it', async () => {
+  const text = 'u + d(vt) + c(at, at2)';
+  const given = options(text, 'bonds');
+  const whole = { index: 0, count: 1 };
+  const shard = async (bond: string): Promise<void> => {
+    for (const part of ['pairs', 'heads'] as const)
+      await events(trainRecipeShard({ ...given, bond, part, shard: whole }));
+  };
+  const merge = async (upTo: string) => {
+    const run = trainRecipe({ ...given, merge: true, upTo });
+    for (let next = await run.next(); ; next = await run.next()) if (next.done === true) return next.value;
+  };
+  await shard('u-d-vt');
+  const first = await merge('u-d-vt');
+  expect([first.space, first.bonds.map(({ manifest }) => manifest.id)]).toEqual(['u + d(vt)', ['u-d-vt']]);
+  for (const bond of ['u-d-vt-c-at', 'u-d-vt-c-at2']) await shard(bond);
+  // The space of a step is there when all of its bonds are.
+  const second = await merge('u-d-vt-c-at');
+  expect([second.space, second.bonds.map(({ reused }) => reused)]).toEqual(['u + d(vt)', [true, false]]);
+  expect((await merge('u-d-vt-c-at2')).space).toBe(text);
+  await expect(merge('u-c-at')).rejects.toMatchObject({
+    code: 'FREEBIND_BOND_UNKNOWN',
+    message: expect.stringContaining('no bond "u-c-at"; name one of u-d-vt, u-d-vt-c-at, u-d-vt-c-at2'),
+  });
+});
+
 test('a shard of a recipe of several bonds names its bond, and its number is one of n', async () => {
   const given = { ...options('u + c(at, at2)', 'bonds'), part: 'pairs' } as const;
   await expect(events(trainRecipeShard({ ...given, shard: { index: 0, count: 2 } }))).rejects.toThrow(
