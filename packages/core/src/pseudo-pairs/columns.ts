@@ -1,3 +1,4 @@
+import { arithmeticOf } from '../arithmetic.ts';
 import type { Backend } from '../backend.ts';
 import { FreebindError } from '../errors.ts';
 import { type Matrix, normaliseRows } from '../matrix.ts';
@@ -122,7 +123,7 @@ export function columnIdentity(
     temperature,
     normalise,
     ...(size !== undefined && { bank: { size, modality, seed: from.seed ?? 0 } }),
-    backend: { id: backend.manifest.id, precision: backend.manifest.precision },
+    backend: arithmeticOf(backend.manifest),
   };
 }
 

@@ -1,8 +1,9 @@
 import { resolve } from 'node:path';
 import { FreebindError } from '../errors.ts';
 import { collectPseudoPairs, collectShard, missingPairs, type Shard, shardRows } from '../pseudo-pairs/collect.ts';
-import { isThere, pairSources, planBond, takeHeads, type TrainBondOptions, trainNewHead } from './bond.ts';
+import { isThere, pairSources, planBond, type TrainBondOptions, trainNewHead } from './bond.ts';
 import { renameStage, type TrainingEvent } from './events.ts';
+import { takeHeads } from './head-pieces.ts';
 import { openWorkFolder } from './work-folder.ts';
 
 /** One run's share of a bond: rows of its pseudo pairs, or, once all of those are there, some of its heads. */
@@ -40,7 +41,7 @@ export async function* trainBondShard(options: BondShardOptions): AsyncGenerator
     );
     return;
   }
-  const taken = await takeHeads(options, plan);
+  const taken = await takeHeads(options.reuse, plan);
   const left = plan.heads.filter(({ name }, i) => i % shard.count === shard.index && !taken.has(name));
   if (left.length === 0) {
     yield { type: 'done', stage: id, path: options.reuse, reused: true };
@@ -53,7 +54,7 @@ export async function* trainBondShard(options: BondShardOptions): AsyncGenerator
       `The pseudo pairs of "${id}" are not complete: ${missing.slice(0, 3).join('; ')}${missing.length > 3 ? `; and ${missing.length - 3} more` : ''} are not in ${options.reuse}. Run the shards that make them first (\`freebind train --part pairs --bond ${id} --shard i/n\`).`,
     );
   }
-  const work = await openWorkFolder(workPath, { ...shard, made: plan.made, backend: plan.backend }, options);
+  const work = await openWorkFolder(workPath, { ...shard, made: plan.made, backend: plan.arithmetic }, options);
   try {
     const pairs = yield* renameStage(`${id}: pseudo pairs`, collectPseudoPairs(sources));
     try {

@@ -1,14 +1,14 @@
 import { join, resolve } from 'node:path';
+import { type Arithmetic, arithmeticOf } from '../arithmetic.ts';
 import type { Backend } from '../backend.ts';
 import type { BondEnd, BondManifest } from '../bond.ts';
 import { FreebindError } from '../errors.ts';
 import { readBond, writeBond } from '../files/bond-folder.ts';
 import { fingerprint } from '../files/fingerprint.ts';
 import { checkFolderFree } from '../files/network-folder.ts';
-import type { Provenance } from '../files/provenance.ts';
-import { pieceName } from '../files/pieces.ts';
-import { type CollectOptions, collectPseudoPairs, type PseudoPairs } from '../pseudo-pairs/collect.ts';
+import type { Json, Provenance } from '../files/provenance.ts';
 import type { Network } from '../network.ts';
+import { type CollectOptions, collectPseudoPairs, type PseudoPairs } from '../pseudo-pairs/collect.ts';
 import type { SourceSubset } from '../pseudo-pairs/source-subsets.ts';
 import { checkPair, shapeOf, type SpaceTables } from '../pseudo-pairs/tuples.ts';
 import { unitRows } from '../unit-rows.ts';
@@ -16,8 +16,9 @@ import { ADAM, BOND_TRAINING, bondId, type BondTraining, headsOf } from './bond-
 import { renameStage, type TrainingEvent } from './events.ts';
 import { findOrFree, isFinished, plain, readFinished } from './finished.ts';
 import { pairsOf, trainHead } from './head.ts';
+import { keepHead, originOf, takeHeads, type TrainedHead } from './head-pieces.ts';
 import type { CheckpointOptions } from './run.ts';
-import { describeTrainedOn, isMixed } from './trained-on.ts';
+import { describeTrainedOn, isMixed, isOneArithmetic } from './trained-on.ts';
 import { discardWorkFolder, openWorkFolder } from './work-folder.ts';
 
 /** One bond to train, and where to put it. */
@@ -81,7 +82,7 @@ export async function* trainBond(options: TrainBondOptions): AsyncGenerator<Trai
   }
 
   // Heads that are there need no pseudo pairs.
-  const taken = await takeHeads(options, plan);
+  const taken = await takeHeads(options.reuse, plan);
   const left = plan.heads.filter(({ name }) => !taken.has(name));
   if (options.merge === true && left.length > 0) throw incomplete(options, plan, left);
   // Whichever backend began it, another may go on with it.
@@ -96,7 +97,7 @@ export async function* trainBond(options: TrainBondOptions): AsyncGenerator<Trai
     }
     const networks: Record<string, Network> = {};
     const lossCurve: Record<string, readonly number[]> = {};
-    const notes: string[] = [];
+    const heads: Record<string, TrainedHead> = {};
     const pairs = left.length === 0 ? undefined : yield* collectFor(options, plan, work);
     try {
       for (const head of plan.heads) {
@@ -104,14 +105,14 @@ export async function* trainBond(options: TrainBondOptions): AsyncGenerator<Trai
         if (there !== undefined) yield { type: 'reuse', stage: stageOf(plan, head), what: 'the trained head' };
         const trained = there ?? (pairs && (yield* trainNewHead(options, plan, { head, pairs, work })));
         if (trained === undefined) throw new Error('A head is taken, or its pseudo pairs are there.');
+        heads[head.name] = trained;
         networks[head.name] = trained.network;
         lossCurve[head.name] = trained.losses;
-        if (trained.mixed !== undefined) notes.push(`Head "${head.name}" was trained on ${trained.mixed}.`);
       }
     } finally {
       await pairs?.close();
     }
-    const told = { ...provenance, lossCurve, ...(notes.length > 0 && { notes }) };
+    const told = { ...provenance, lossCurve, ...originOf(heads, provenance.backend) };
     await writeBond(out, { manifest, networks }, told, { replace });
     await work.remove();
   } finally {
@@ -138,10 +139,11 @@ export interface BondPlan {
   readonly training: BondTraining;
   readonly heads: readonly SourceSubset[];
   readonly manifest: BondManifest;
-  readonly provenance: Provenance & { readonly data: Readonly<Record<string, string>> };
+  readonly provenance: Provenance & { readonly backend: Json; readonly data: Readonly<Record<string, string>> };
   /** What tells this bond from another. */
   readonly made: { readonly manifest: BondManifest; readonly options: unknown; readonly data: unknown };
-  readonly backend: { readonly id: string; readonly precision: string };
+  /** Of the backend that makes it. */
+  readonly arithmetic: Arithmetic;
 }
 
 /** Checks what a bond is to be made of. @throws whatever of `trainBond` is refused before any work */
@@ -160,8 +162,7 @@ export async function planBond(options: TrainBondOptions): Promise<BondPlan> {
     data: await fingerprints(unified, expert),
   };
   const made = { manifest, options: provenance.options, data: provenance.data };
-  const { id: backendId, precision } = backend.manifest;
-  return { id, training, heads, manifest, provenance, made, backend: { id: backendId, precision } };
+  return { id, training, heads, manifest, provenance, made, arithmetic: arithmeticOf(backend.manifest) };
 }
 
 /** What a bond's pseudo pairs are collected from, into its work folder. */
@@ -185,29 +186,6 @@ export function pairSources(
   };
 }
 
-/** A trained head: its network, its losses in nats, and in words what it was trained on if that was not this backend alone. */
-interface TrainedHead {
-  readonly network: Network;
-  readonly losses: readonly number[];
-  readonly mixed?: string;
-}
-
-/** The heads that the reuse folder has. */
-export async function takeHeads(
-  { reuse }: Pick<TrainBondOptions, 'reuse'>,
-  plan: BondPlan,
-): Promise<ReadonlyMap<string, TrainedHead>> {
-  const taken = new Map<string, TrainedHead>();
-  if (reuse === undefined) return taken;
-  for (const head of plan.heads) {
-    // One that cannot be read is trained again, and replaced.
-    const there = await readFinished(join(reuse, headPiece(plan, head)), readBond, true);
-    const [network, losses] = [there?.bond.networks[head.name], there?.provenance.lossCurve?.[head.name]];
-    if (network !== undefined && losses !== undefined) taken.set(head.name, { network, losses });
-  }
-  return taken;
-}
-
 /** Makes the tables' rows if they are still to be made, then the pseudo pairs. */
 async function* collectFor(
   options: TrainBondOptions,
@@ -229,18 +207,18 @@ export async function* trainNewHead(
   const folder = join(work.path, 'heads', encodeURIComponent(head.name));
   const run = trainHead({ ...options, training, head, pairs, folder });
   const { network, losses, trainedOn } = yield* renameStage(stageOf(plan, head), run);
+  const { manifest } = options.backend;
   const trained = {
     network,
     losses,
-    ...(isMixed(trainedOn, options.backend.manifest) && { mixed: describeTrainedOn(trainedOn) }),
+    backend: plan.provenance.backend,
+    ...(isMixed(trainedOn, manifest) && {
+      note: `Head "${head.name}" was trained on ${describeTrainedOn(trainedOn)}.`,
+    }),
   };
-  // The piece's name says which backend made it.
-  if (options.reuse !== undefined && trained.mixed === undefined) {
-    // A bond of this one head, so that a piece is read as any bond is.
-    const bond = { manifest: { ...plan.manifest, heads: [head.name] }, networks: { [head.name]: trained.network } };
-    const provenance = { ...plan.provenance, lossCurve: { [head.name]: trained.losses } };
-    await writeBond(join(options.reuse, headPiece(plan, head)), bond, provenance, { replace: true });
-  }
+  // The piece's name says in what arithmetic it was made.
+  if (options.reuse !== undefined && isOneArithmetic(trainedOn, manifest))
+    await keepHead(options.reuse, plan, head, trained);
   return trained;
 }
 
@@ -257,24 +235,6 @@ function incomplete(
     'FREEBIND_FILE_MISSING',
     `${left.length} of the ${heads.length} heads of "${id}" are not in ${reuse}: ${left.map(({ name }) => name).join(', ')}. Run the shards that train them (\`freebind train --part heads --bond ${id} --shard i/n\`), or leave out \`--merge\` to train them here.`,
   );
-}
-
-/** Name of a head among finished pieces. Which other heads its bond has makes no difference to it. */
-export function headPiece(
-  { training, manifest, provenance, backend }: BondPlan,
-  { name, sources }: SourceSubset,
-): string {
-  const { heads: _heads, ...options } = training;
-  const { kind, from, into, shared } = manifest;
-  return pieceName({
-    kind: 'head',
-    name,
-    sources,
-    bond: { kind, from, into, shared },
-    options,
-    data: provenance.data,
-    backend,
-  });
 }
 
 function manifestOf(options: TrainBondOptions & { readonly id: string }, heads: readonly SourceSubset[]): BondManifest {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { arithmeticOf } from '../arithmetic.ts';
 import type { Backend } from '../backend.ts';
 import type { BondData } from '../bond.ts';
 import { composeTables, shapesOf, type Tables } from '../compose-tables.ts';
@@ -106,13 +107,12 @@ async function* composeMissing(
 ): AsyncGenerator<TrainingEvent, void, undefined> {
   const { factors, modalities } = made;
   const space = plan.spaces[steps]?.id ?? '';
-  const { id, precision } = backend.manifest;
   const pieceOf = (modality: string): Piece | undefined =>
     reuse === undefined
       ? undefined
       : {
           folder: reuse,
-          file: `${pieceName({ kind: 'table', of: made.identity, modality, backend: { id, precision } })}.npy`,
+          file: `${pieceName({ kind: 'table', of: made.identity, modality, backend: arithmeticOf(backend.manifest) })}.npy`,
         };
   const missing: string[] = [];
   const damaged: string[] = [];

@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { ReferenceBackend } from '@freebind/backend-reference';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { toySpace } from '../../test/toy-bond.ts';
+import type { BackendManifest } from '../backend.ts';
 import type { Tables } from '../compose-tables.ts';
+import { readBond } from '../files/bond-folder.ts';
 import { fingerprint } from '../files/fingerprint.ts';
 import { recipe } from '../recipe.ts';
 import type { TrainingEvent } from './events.ts';
@@ -181,6 +183,56 @@ test('a merge up to a bond makes that and those before it', async () => {
     code: 'FREEBIND_BOND_UNKNOWN',
     message: expect.stringContaining('no bond "u-c-at"; name one of u-d-vt, u-d-vt-c-at, u-d-vt-c-at2'),
   });
+});
+
+/** The reference backend, as if it were another. */
+function disguised(changes: Partial<BackendManifest>): ReferenceBackend {
+  const backend = new ReferenceBackend();
+  return Object.assign(backend, { manifest: { ...backend.manifest, ...changes } });
+}
+
+test('what was made in mixed precision is not taken for float32', async () => {
+  const text = 'u + c(at) + d(vt)';
+  const given = { ...options(text, 'bonds'), training: { ...options(text, 'bonds').training, heads: ['A'] } };
+  await events(trainRecipe({ ...given, backend: disguised({ tolerance: 2 ** -7 }) }));
+  await rm(join(folder, 'bonds', 'u-c-at-d-vt'), { recursive: true });
+  // The first bond is there and stays; nothing else is taken, the tables of its space neither.
+  const again = await events(trainRecipe(given));
+  expect([told(again), stepped(again)]).toEqual([[], ['u-c-at-d-vt: head 1 of 1, A']]);
+});
+
+test('a bond says on which device each of its heads was trained, also where another put them together', async () => {
+  const given = options('u + c(at)', 'bonds');
+  const [eight, two] = [disguised({ device: 'cpu, 8 threads' }), disguised({ device: 'cpu, 2 threads' })];
+  const { training } = given;
+  const provenanceOf = async () => (await readBond(join(folder, 'bonds', 'u-c-at'))).provenance;
+  await events(trainRecipe({ ...given, backend: eight, training: { ...training, heads: ['mix', 'A'] } }));
+  const whole = await bytesOf('bonds');
+  await rm(join(folder, 'bonds', 'u-c-at'), { recursive: true });
+  await events(trainRecipe({ ...given, backend: two, merge: true, training: { ...training, heads: ['mix', 'A'] } }));
+  expect(await bytesOf('bonds')).toEqual(whole);
+  expect((await provenanceOf()).backend).toMatchObject({ device: 'cpu, 8 threads' });
+
+  await events(trainRecipe({ ...given, backend: two, replace: true }));
+  const { backend, notes } = await provenanceOf();
+  expect(backend).toMatchObject({ device: 'cpu, 2 threads' });
+  expect(notes).toEqual(['mix', 'A'].map((name) => `Head "${name}" was trained on another device: cpu, 8 threads.`));
+});
+
+test('a head that two devices of one arithmetic trained is kept, and says so wherever it is taken', async () => {
+  const given = { ...options('u + c(at)', 'bonds'), shard: { index: 0, count: 1 } };
+  const training = { ...given.training, heads: ['A'] };
+  await events(trainRecipeShard({ ...given, training, part: 'pairs' }));
+  const [eight, two] = [disguised({ device: 'cpu, 8 threads' }), disguised({ device: 'cpu, 2 threads' })];
+  const part = { ...given, training, part: 'heads', checkpoints: { everySteps: 4 } } as const;
+  for await (const event of trainRecipeShard({ ...part, backend: eight }))
+    if (event.type === 'step' && event.step === 6) break;
+  await events(trainRecipeShard({ ...part, backend: two }));
+  const merged = await events(trainRecipe({ ...given, training, merge: true }));
+  expect(stepped(merged)).toEqual([]);
+  expect((await readBond(join(folder, 'bonds', 'u-c-at'))).provenance.notes).toEqual([
+    'Head "A" was trained on reference, float32 (cpu, 8 threads) from step 0, then reference, float32 (cpu, 2 threads) from step 4.',
+  ]);
 });
 
 test('a shard of a recipe of several bonds names its bond, and its number is one of n', async () => {
