@@ -47,7 +47,7 @@ export interface FuseJob {
 export async function openTrainJob(config: LoadedConfig, overrides: Overrides): Promise<TrainJob> {
   const { recipe: parsed, training, train } = trainSettings(config, overrides);
   const { folder } = config;
-  const { rows, factors, checkpoints } = train;
+  const { rows, factors, checkpoints, reuseGiB } = train;
   if (config.tables === undefined) throw missing(config, 'tables', '"tables"');
   const tables = await openTables(config.tables);
   try {
@@ -60,6 +60,7 @@ export async function openTrainJob(config: LoadedConfig, overrides: Overrides): 
       ...(chosen !== undefined && { rows: chosen }),
       ...(factors !== undefined && { factors }),
       ...(checkpoints !== undefined && { checkpoints }),
+      ...(reuseGiB !== undefined && { reuseBytes: reuseGiB * 2 ** 30 }),
     };
     return { options, tables, close: () => tables.close() };
   } catch (error) {
@@ -75,7 +76,15 @@ export function trainSettings(
 ): { readonly recipe: Recipe; readonly training: BondTraining; readonly train: TrainSection } {
   const { train, seed = BOND_TRAINING.seed } = config;
   if (train === undefined) throw missing(config, 'train', '{ "recipe": "unified + c(expert)" }');
-  const { recipe: source, rows: _rows, factors: _factors, checkpoints: _checkpoints, epochs, ...settings } = train;
+  const {
+    recipe: source,
+    rows: _rows,
+    factors: _factors,
+    checkpoints: _checkpoints,
+    reuseGiB: _reuseGiB,
+    epochs,
+    ...settings
+  } = train;
   const all = typeof epochs === 'number' ? { displacement: epochs, combination: epochs } : epochs;
   const training: BondTraining = {
     ...BOND_TRAINING,

@@ -32,6 +32,7 @@ test('takes every setting of training and fusing', () => {
       hidden: 2048,
       shortBatch: 'fill',
       checkpoints: { everySteps: 100, everySeconds: 60 },
+      reuseGiB: 0.5,
     },
     fuse: {
       vt: {
@@ -62,6 +63,7 @@ describe('names the key, what it was and the fix', () => {
     [{ train: { recipe: 'u', bacth: 3 } }, 'train.bacth: no such key; did you mean "batch"?'],
     [{ train: {} }, 'train.recipe is missing: give a recipe'],
     [{ train: { recipe: 'u', batch: 1 } }, 'train.batch is 1: give a whole number of at least 2'],
+    [{ train: { recipe: 'u', reuseGiB: -1 } }, 'train.reuseGiB is -1: give a number of GiB of at least 0'],
     [{ train: { recipe: 'u', hidden: 1e9 } }, 'train.hidden is 1000000000: give a whole number from 1 to 65536'],
     [{ train: { recipe: 'u', rows: { audio: 3 } } }, 'train.rows is {"audio":3}: give a list of row numbers'],
     [{ train: { recipe: 'u', rows: [0, 0] } }, 'train.rows is [0,0]: name each row once'],

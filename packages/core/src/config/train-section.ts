@@ -14,6 +14,8 @@ export interface TrainSection extends Partial<Omit<BondTraining, 'seed' | 'epoch
   /** Passes over a head's pseudo pairs, for all bonds or by kind. */
   readonly epochs?: number | Partial<BondTraining['epochs']>;
   readonly checkpoints?: { readonly everySteps?: number; readonly everySeconds?: number };
+  /** GiB of finished pieces that are kept for later runs; those of the recipe itself are kept in any case. Default 8. */
+  readonly reuseGiB?: number;
 }
 
 /** How often a run is saved. */
@@ -23,6 +25,7 @@ export const checkpoints = z.strictObject({
 });
 
 const epochs = atLeast(0);
+const GIB = 'give a number of GiB of at least 0';
 
 /** The keys of `train`. What recipes, factors and heads may say is checked where they are used, with better words. */
 export const trainSection = z.strictObject({
@@ -57,4 +60,5 @@ export const trainSection = z.strictObject({
   hidden: width().optional(),
   shortBatch: z.enum(['drop', 'fill'], { error: 'give "drop" or "fill"' }).optional(),
   checkpoints: checkpoints.optional(),
+  reuseGiB: z.number({ error: GIB }).min(0, { error: GIB }).optional(),
 });

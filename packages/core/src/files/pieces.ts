@@ -13,6 +13,9 @@ export function pieceName(identity: unknown): string {
   return createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 40);
 }
 
+/** What follows a piece's name in the names of a table and its seal; a trained head is a folder of the name alone. */
+const PIECE_ENDING = /\.npy(\.sha256)?$/;
+
 /** A file of a folder of pieces. */
 export interface Piece {
   readonly folder: string;
@@ -109,8 +112,11 @@ export function missingRanges(
   return missing;
 }
 
-/** Removes the oldest pieces until those that are left take at most `bytes`. Files that are in use elsewhere by another name stay there. */
-export async function prunePieces(folder: string, bytes: number): Promise<void> {
+/**
+ * Removes the oldest pieces until those that are left take at most `bytes`; those to `keep`, by name, stay in any case, but not
+ * their parts. Files that are in use elsewhere by another name stay there.
+ */
+export async function prunePieces(folder: string, bytes: number, keep: ReadonlySet<string>): Promise<void> {
   const names = await readdir(folder).catch((): string[] => []);
   const pieces = await Promise.all(
     names.map(async (name) => {
@@ -118,14 +124,16 @@ export async function prunePieces(folder: string, bytes: number): Promise<void> 
       const stats = await stat(path).catch(() => undefined);
       return {
         path,
+        kept: keep.has(name.replace(PIECE_ENDING, '')),
         changed: stats?.mtimeMs ?? 0,
         size: stats?.isDirectory() === true ? await sizeOf(path) : (stats?.size ?? 0),
       };
     }),
   );
   let left = pieces.reduce((sum, { size }) => sum + size, 0);
-  for (const { path, size } of pieces.sort((a, b) => a.changed - b.changed)) {
+  for (const { path, kept, size } of pieces.sort((a, b) => a.changed - b.changed)) {
     if (left <= bytes) return;
+    if (kept) continue;
     await rm(path, { recursive: true, force: true });
     left -= size;
   }

@@ -180,6 +180,11 @@ export async function missingPairs(options: PairSources & { readonly reuse: Reus
   return missing;
 }
 
+/** Names in a reuse folder of all tables of pseudo pairs, for tables of these fingerprints. @throws as `columnsOf` */
+export function pairPieces(from: PairSources, fingerprints: ReuseFolder['fingerprints']): readonly string[] {
+  return columnsOf(from).map((column) => pieceOf(from, column, { fingerprints }));
+}
+
 /** A shard's rows of `rows`: whole tiles, so that each row is computed in the tile in which one run would compute it. @throws FREEBIND_ARGUMENT_INVALID */
 export function shardRows(rows: number, { index, count }: Shard): { readonly start: number; readonly end: number } {
   if (!Number.isSafeInteger(count) || count < 1 || !Number.isSafeInteger(index) || index < 0 || index >= count) {
@@ -242,8 +247,8 @@ async function* writeRanges(
   }
 }
 
-function pieceOf(from: PairSources, column: Column, reuse: ReuseFolder): string {
-  return pieceName(columnIdentity(from, column, reuse.fingerprints));
+function pieceOf(from: PairSources, column: Column, { fingerprints }: Pick<ReuseFolder, 'fingerprints'>): string {
+  return pieceName(columnIdentity(from, column, fingerprints));
 }
 
 function rowsIn(columns: readonly Column[]): number {

@@ -8,7 +8,7 @@ import { fingerprint } from '../files/fingerprint.ts';
 import { checkFolderFree } from '../files/network-folder.ts';
 import type { Json, Provenance } from '../files/provenance.ts';
 import type { Network } from '../network.ts';
-import { type CollectOptions, collectPseudoPairs, type PseudoPairs } from '../pseudo-pairs/collect.ts';
+import { type CollectOptions, collectPseudoPairs, pairPieces, type PseudoPairs } from '../pseudo-pairs/collect.ts';
 import type { SourceSubset } from '../pseudo-pairs/source-subsets.ts';
 import { checkPair, shapeOf, type SpaceTables } from '../pseudo-pairs/tuples.ts';
 import { unitRows } from '../unit-rows.ts';
@@ -16,7 +16,7 @@ import { ADAM, BOND_TRAINING, bondId, type BondTraining, headsOf } from './bond-
 import { renameStage, type TrainingEvent } from './events.ts';
 import { findOrFree, isFinished, plain, readFinished } from './finished.ts';
 import { pairsOf, trainHead } from './head.ts';
-import { keepHead, originOf, takeHeads, type TrainedHead } from './head-pieces.ts';
+import { headPiece, keepHead, originOf, takeHeads, type TrainedHead } from './head-pieces.ts';
 import type { CheckpointOptions } from './run.ts';
 import { describeTrainedOn, isMixed, isOneArithmetic } from './trained-on.ts';
 import { discardWorkFolder, openWorkFolder } from './work-folder.ts';
@@ -163,6 +163,13 @@ export async function planBond(options: TrainBondOptions): Promise<BondPlan> {
   };
   const made = { manifest, options: provenance.options, data: provenance.data };
   return { id, training, heads, manifest, provenance, made, arithmetic: arithmeticOf(backend.manifest) };
+}
+
+/** Names of the pieces that a bond is made of, in the reuse folder or to be put there. @throws as `planBond` */
+export async function bondPieces(options: TrainBondOptions): Promise<readonly string[]> {
+  const plan = await planBond(options);
+  const pairs = pairPieces(pairSources(options, plan, { path: options.out }), plan.provenance.data);
+  return [...pairs, ...plan.heads.map((head) => headPiece(plan, head))];
 }
 
 /** What a bond's pseudo pairs are collected from, into its work folder. */

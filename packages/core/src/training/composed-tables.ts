@@ -20,6 +20,8 @@ import { discardWorkFolder, openWorkFolder, type WorkFolder } from './work-folde
 /** Tables of a bound space that are made when they are first needed, and where they are kept until then. */
 export interface ComposedTables extends SpaceTables {
   readonly fingerprints: Readonly<Record<string, string>>;
+  /** Their names in a reuse folder. */
+  readonly pieces: readonly string[];
   /** Makes the tables; reading one before that is refused. Quiet the second time. */
   readonly prepare: () => AsyncGenerator<TrainingEvent, void, undefined>;
   /** Closes the tables and removes their files, or leaves them for a run that goes on. */
@@ -60,6 +62,9 @@ export function composeLater(from: ComposedFrom): ComposedTables {
   const identity = { space: shape.id, members: from.members, bonds, factors };
   const origin = `composed:sha256:${createHash('sha256').update(JSON.stringify(identity)).digest('hex')}`;
 
+  const nameOf = (modality: string): string =>
+    pieceName({ kind: 'table', of: identity, modality, backend: arithmeticOf(from.backend.manifest) });
+
   const opened = new Map<string, Table & { close(): Promise<void> }>();
   let work: WorkFolder | undefined;
   const late = (modality: string): Table => {
@@ -84,10 +89,11 @@ export function composeLater(from: ComposedFrom): ComposedTables {
     space: shape.id,
     tables: Object.fromEntries(shape.modalities.map((modality) => [modality, late(modality)])),
     fingerprints: Object.fromEntries(shape.modalities.map((modality) => [modality, origin])),
+    pieces: shape.modalities.map(nameOf),
     prepare: async function* () {
       if (work !== undefined) return;
       work = await openWorkFolder(folder, identity, { replace: true });
-      yield* composeMissing(from, { factors, modalities: shape.modalities, identity });
+      yield* composeMissing(from, { factors, modalities: shape.modalities, nameOf });
       for (const modality of shape.modalities)
         opened.set(modality, await openNpy(tablePath(folder, shape.id, modality)));
     },
@@ -103,17 +109,16 @@ export function composeLater(from: ComposedFrom): ComposedTables {
 
 async function* composeMissing(
   { recipe, steps, tables, bonds, backend, folder, reuse, signal, plan }: ComposedFrom,
-  made: { readonly factors: readonly Factors[]; readonly modalities: readonly string[]; readonly identity: unknown },
+  made: {
+    readonly factors: readonly Factors[];
+    readonly modalities: readonly string[];
+    readonly nameOf: (modality: string) => string;
+  },
 ): AsyncGenerator<TrainingEvent, void, undefined> {
-  const { factors, modalities } = made;
+  const { factors, modalities, nameOf } = made;
   const space = plan.spaces[steps]?.id ?? '';
   const pieceOf = (modality: string): Piece | undefined =>
-    reuse === undefined
-      ? undefined
-      : {
-          folder: reuse,
-          file: `${pieceName({ kind: 'table', of: made.identity, modality, backend: arithmeticOf(backend.manifest) })}.npy`,
-        };
+    reuse === undefined ? undefined : { folder: reuse, file: `${nameOf(modality)}.npy` };
   const missing: string[] = [];
   const damaged: string[] = [];
   let taken = 0;

@@ -14,14 +14,14 @@ import type { Recipe } from '../recipe.ts';
 import { selectRows } from '../table.ts';
 import { unitRows } from '../unit-rows.ts';
 import { BOND_TRAINING, type BondTraining, folderName } from './bond-options.ts';
-import { trainBond, type TrainBondOptions, type TrainedBond } from './bond.ts';
+import { bondPieces, trainBond, type TrainBondOptions, type TrainedBond } from './bond.ts';
 import { type BondShardOptions, trainBondShard } from './bond-shard.ts';
 import { composeLater, type ComposedTables } from './composed-tables.ts';
 import type { TrainingEvent } from './events.ts';
 import type { CheckpointOptions } from './run.ts';
 import { type PlannedBond, planTraining, type TrainingPlan } from './training-plan.ts';
 
-/** Pieces in a reuse folder beyond this are removed, the oldest first, when the bonds of a step are done. */
+/** Default of `reuseBytes`: 8 GiB. */
 const REUSE_BYTES = 8 * 2 ** 30;
 
 /** Row numbers, by modality: the items of each that may be seen. A modality that is not named is used whole. */
@@ -45,6 +45,11 @@ export interface TrainRecipeOptions {
    * taken from there and put there. An expert that is added, or a run with other epochs, computes only what is new.
    */
   readonly reuse?: string;
+  /**
+   * What the reuse folder may hold: beyond it, the oldest pieces are removed when the last bond is done, but none that this
+   * recipe is made of, whatever those take. Default 8 GiB.
+   */
+  readonly reuseBytes?: number;
   /** Only put together what shards have made; see `TrainBondOptions`. */
   readonly merge?: boolean;
   /** The last bond to make, by id. Default: all of them. */
@@ -83,15 +88,19 @@ export async function* trainRecipe(
   const { bonds } = job.plan;
   const wanted = upTo === undefined ? bonds : bonds.slice(0, bonds.indexOf(findPlanned(bonds, upTo)) + 1);
   const trained: TrainedBond[] = [];
+  const pieces = new Set<string>();
   let composed: ComposedTables | undefined;
   try {
     for (const steps of recipe.steps.keys()) {
       const unified = composed ?? job.tablesOf(recipe.base);
-      for (const planned of wanted)
-        if (planned.step === steps) trained.push(yield* trainBond(bondOptions(options, job, planned, unified)));
+      for (const planned of wanted.filter(({ step }) => step === steps)) {
+        const bond = bondOptions(options, job, planned, unified);
+        trained.push(yield* trainBond(bond));
+        for (const name of await bondPieces(bond)) pieces.add(name);
+      }
+      for (const name of composed?.pieces ?? []) pieces.add(name);
       await composed?.close({ keep: false });
       composed = undefined;
-      if (options.reuse !== undefined) await prunePieces(options.reuse, REUSE_BYTES);
       if (trained.length === wanted.length) break;
       composed = composeAfter(options, job, { steps: steps + 1, bonds: await readBonds(trained), suffix: 'composed' });
     }
@@ -99,6 +108,9 @@ export async function* trainRecipe(
     // Only a run that did not come to its end still has it.
     await composed?.close({ keep: true });
   }
+  // While bonds are to be made, shards may be at work on them.
+  if (options.reuse !== undefined && trained.length === bonds.length)
+    await prunePieces(options.reuse, options.reuseBytes ?? REUSE_BYTES, pieces);
   // The step of the first bond that is not made.
   return { space: spaceIdOf(recipe, bonds[trained.length]?.step), bonds: trained };
 }

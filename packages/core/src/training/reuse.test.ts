@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ReferenceBackend } from '@freebind/backend-reference';
@@ -8,6 +8,7 @@ import type { BackendManifest } from '../backend.ts';
 import type { Tables } from '../compose-tables.ts';
 import { readBond } from '../files/bond-folder.ts';
 import { fingerprint } from '../files/fingerprint.ts';
+import { pieceName } from '../files/pieces.ts';
 import { recipe } from '../recipe.ts';
 import type { TrainingEvent } from './events.ts';
 import { trainRecipe, type TrainRecipeOptions, trainRecipeShard } from './recipe.ts';
@@ -159,9 +160,9 @@ test('a merge is refused while heads are missing, naming them, and leaves what i
   expect(stepped(merged)).toEqual([]);
 });
 
-test('a merge up to a bond makes that and those before it', async () => {
+test('a merge up to a bond makes that and those before it, and leaves what shards have made for the others', async () => {
   const text = 'u + d(vt) + c(at, at2)';
-  const given = options(text, 'bonds');
+  const given = { ...options(text, 'bonds'), reuseBytes: 0 };
   const whole = { index: 0, count: 1 };
   const shard = async (bond: string): Promise<void> => {
     for (const part of ['pairs', 'heads'] as const)
@@ -233,6 +234,18 @@ test('a head that two devices of one arithmetic trained is kept, and says so whe
   expect((await readBond(join(folder, 'bonds', 'u-c-at'))).provenance.notes).toEqual([
     'Head "A" was trained on reference, float32 (cpu, 8 threads) from step 0, then reference, float32 (cpu, 2 threads) from step 4.',
   ]);
+});
+
+test('of a reuse folder that is too large the oldest pieces go, but none of the recipe that was trained', async () => {
+  const given = options('u + d(vt) + c(at)', 'bonds');
+  const old = `${pieceName('old')}.npy`;
+  await mkdir(given.reuse, { recursive: true });
+  await writeFile(join(given.reuse, old), 'rows');
+  await events(trainRecipe(given));
+  const pieces = await readdir(given.reuse);
+  expect(pieces).toContain(old);
+  await events(trainRecipe({ ...given, reuseBytes: 0 }));
+  expect(await readdir(given.reuse)).toEqual(pieces.filter((name) => name !== old));
 });
 
 test('a shard of a recipe of several bonds names its bond, and its number is one of n', async () => {
