@@ -58,6 +58,17 @@ test("README's commands are those of the program", () => {
   expect([...named, 'quickstart'].sort()).toEqual(described.sort());
 });
 
+test('nobody is told to fetch another project of our name', () => {
+  // npx fetches what is not installed, unless `--no` forbids it; without the `--` behind it, npm reads some of our options as its own.
+  const inside = (folder: string): readonly string[] =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+      .filter((name) => /\.(md|tmpl|sh|yaml|py|ts)$/.test(name) && !name.includes('node_modules'))
+      .map((name) => `${folder}/${name}`);
+  const readmes = readdirSync(join(root, 'packages')).map((name) => `packages/${name}/README.md`);
+  const all = ['README.md', ...['docs', 'examples', 'packages/cli/templates'].flatMap(inside), ...readmes];
+  expect(all.filter((page) => /npx (--\S+ )?freebind/.test(read(page)))).toEqual([]);
+});
+
 /** The first cells of a page's tables. */
 function keysIn(part: string): readonly string[] {
   return [...part.matchAll(/^\| `(\w+)`/gm)].map(([, key]) => key ?? '');

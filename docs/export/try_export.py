@@ -2,7 +2,7 @@
 
     python3 docs/export/try_export.py DIR
     for model in imagebind/huge internvl/c-14b-224 clap/general clap/music; do
-        npx freebind models check DIR/$model --space $model --dimension 24
+        npx --no -- freebind models check DIR/$model --space $model --dimension 24
     done
 
 What it proves is the script: names, types, dimensions, a free batch. What the official code exports to, only a real

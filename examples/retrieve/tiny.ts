@@ -17,7 +17,7 @@ const args = ['retrieve', given, '--bonds', bonds, '--audio', ...files('wav'), '
 args.push('--text', ...texts, ...options);
 
 const typed = args.map((arg) => (arg.includes(' ') ? `"${arg}"` : arg)).join(' ');
-console.error(`FREEBIND_MODELS=${models} npx freebind ${typed}\n`);
+console.error(`FREEBIND_MODELS=${models} npx --no -- freebind ${typed}\n`);
 const { status } = spawnSync(process.execPath, [join(root, 'packages/cli/bin/freebind.js'), ...args], {
   stdio: 'inherit',
   env: { ...process.env, FREEBIND_MODELS: models },
