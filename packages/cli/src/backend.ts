@@ -108,7 +108,7 @@ async function chooseBackend(
   const chosen = overrideBackend(configured, backend === '' ? undefined : backend) ?? DEFAULT_BACKEND;
   // A plugin that was configured in code keeps its options; name it with --backend to choose others.
   if (threads === undefined || (typeof chosen !== 'string' && 'manifest' in chosen)) return chosen;
-  const { package: name, options } = readBackendChoice(chosen);
+  const { name, options } = readBackendChoice(chosen);
   // `auto` hands them to every backend that it tries.
   return [name, { ...options, threads }];
 }

@@ -39,6 +39,30 @@ describe('--backend', () => {
     expect(stderr).toMatch(words);
   });
 
+  test('names one of several backends of a plugin, which is then given --threads', async () => {
+    const dir = scratch();
+    const home = join(dir, 'node_modules', 'backend-two');
+    mkdirSync(home, { recursive: true });
+    const manifest = { apiVersion: 1, package: 'backend-two', backends: ['slow', 'fast'] };
+    writeFileSync(join(dir, 'freebind.config.json'), '{ "plugins": ["backend-two"] }');
+    writeFileSync(
+      join(home, 'package.json'),
+      JSON.stringify({ name: 'backend-two', type: 'module', main: 'index.js', freebind: manifest }),
+    );
+    writeFileSync(
+      join(home, 'index.js'),
+      `const manifest = ${JSON.stringify(manifest)};
+      const start = (id, options) => async () => { throw new Error(id + ' was started with ' + JSON.stringify(options)); };
+      const load = (options) => ({ bind }) => {
+        for (const id of manifest.backends)
+          bind(Symbol.for('@freebind/Backend')).toConstantValue(start(id, options)).whenNamed(id);
+      };
+      export default Object.assign((options) => ({ manifest, load: load(options) }), { manifest });`,
+    );
+    const { stderr } = await freebind([...EVALUATION, '--backend', 'fast', '--threads', '2'], { cwd: dir });
+    expect(stderr).toContain('fast was started with {"threads":2}');
+  });
+
   test('comes before the environment, which comes before the config', async () => {
     const dir = scratch();
     writeFileSync(join(dir, 'freebind.config.json'), '{ "backend": "abacus" }');

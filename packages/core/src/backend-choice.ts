@@ -74,7 +74,7 @@ export function overrideBackend(
   if (isConfiguredPlugin(configured) || isConfiguredPlugin(override)) return override;
   const [old, wanted] = [readBackendChoice(configured), readBackendChoice(override)];
   if (old.package !== wanted.package) return override;
-  return [wanted.package, { ...old.options, ...wanted.options }];
+  return [wanted.name, { ...old.options, ...wanted.options }];
 }
 
 /** What `FREEBIND_BACKEND` says, where there is an environment. */
@@ -91,15 +91,13 @@ export function findBackend<P extends { readonly manifest: PluginManifest }>(
   const plugin = plugins.find(
     ({ manifest }) => manifest.backends?.includes(name) === true || manifest.package === packageName,
   );
-  return (
-    plugin && { plugin, id: plugin.manifest.backends?.includes(name) === true ? name : backendOf(plugin.manifest) }
-  );
+  return plugin && { plugin, id: backendOf(plugin.manifest, name) };
 }
 
-/** The first backend that a plugin lists. @throws FREEBIND_CAPABILITY_MISSING */
-export function backendOf(manifest: PluginManifest): string {
-  const [first] = manifest.backends ?? [];
-  if (first !== undefined) return first;
+/** The backend of a plugin that is called `name`, else the first that it lists. @throws FREEBIND_CAPABILITY_MISSING */
+export function backendOf({ backends = [], ...manifest }: PluginManifest, name?: string): string {
+  const chosen = backends.find((id) => id === name) ?? backends[0];
+  if (chosen !== undefined) return chosen;
   const brings = [...(manifest.spaces ?? []), ...(manifest.bonds ?? [])].join(', ');
   throw new FreebindError(
     'FREEBIND_CAPABILITY_MISSING',

@@ -178,6 +178,17 @@ describe('the backend', () => {
     expect(await device('["@someone/backend-toy", {"threads": 3}]')).toBe('{"threads":3}');
   });
 
+  test('is the one that was named of a plugin that brings several, with options or without', async () => {
+    const manifest = { apiVersion: 1, package: 'backend-two', backends: ['slow', 'fast'] };
+    const folder = await makeFolder(pluginPackage('backend-two', manifest));
+    const started = async (backend: string | [string, object]): Promise<unknown> =>
+      (await (await freebind({ folder, plugins: ['backend-two'], backend })).backend()).manifest;
+    expect(await started('fast')).toEqual({ id: 'fast' });
+    expect(await started('backend-two')).toEqual({ id: 'slow' });
+    expect(await started(['fast', { threads: 2 }])).toEqual({ id: 'fast', device: '{"threads":2}' });
+    expect(await started(['backend-two', { threads: 2 }])).toEqual({ id: 'slow', device: '{"threads":2}' });
+  });
+
   test.each(['[', '["reference"', '["reference"]', '["reference", 2]', '["reference", {}, {}]', '[7, {}]', '[]'])(
     'written as %s is refused with how options are written',
     async (backend) => {

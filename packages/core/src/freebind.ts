@@ -208,18 +208,18 @@ async function chooseBackend(
 ): Promise<{ readonly plugins: readonly ConfiguredPlugin[]; readonly backend?: string }> {
   const choice = options.backend ?? backendFromEnvironment();
   if (choice === undefined) return { plugins };
-  if (!isConfiguredPlugin(choice)) {
-    const named = readBackendChoice(choice);
-    const found = findBackend(plugins, named);
-    if (found !== undefined && named.options === undefined) return { plugins, backend: found.id };
-    const name = found?.plugin.manifest.package ?? named.package;
-    return chooseBackend(plugins, {
-      ...options,
-      backend: await loadChosen([name, named.options ?? {}], options.folder),
-    });
-  }
-  const others = plugins.filter(({ manifest }) => manifest.package !== choice.manifest.package);
-  return { plugins: [choice, ...others], backend: backendOf(choice.manifest) };
+  if (isConfiguredPlugin(choice)) return { plugins: inPlace(plugins, choice), backend: backendOf(choice.manifest) };
+  const named = readBackendChoice(choice);
+  const found = findBackend(plugins, named);
+  if (found !== undefined && named.options === undefined) return { plugins, backend: found.id };
+  const name = found?.plugin.manifest.package ?? named.package;
+  const plugin = await loadChosen([name, named.options ?? {}], options.folder);
+  return { plugins: inPlace(plugins, plugin), backend: backendOf(plugin.manifest, named.name) };
+}
+
+/** With `plugin` first, and no other configuration of its package. */
+function inPlace(plugins: readonly ConfiguredPlugin[], plugin: ConfiguredPlugin): readonly ConfiguredPlugin[] {
+  return [plugin, ...plugins.filter(({ manifest }) => manifest.package !== plugin.manifest.package)];
 }
 
 async function openStore(options: FreebindOptions): Promise<Store | undefined> {

@@ -47,7 +47,15 @@ describe('a config', () => {
     vi.stubEnv('FREEBIND_BACKEND', 'reference');
     expect(await backend()).toBe('reference');
     // The same backend keeps the options of the file and adds to them.
-    expect(await backend('onnx:webgpu')).toEqual(['@freebind/backend-onnx', { threads: 2, device: 'webgpu' }]);
+    expect(await backend('onnx:webgpu')).toEqual(['onnx', { threads: 2, device: 'webgpu' }]);
+  });
+
+  test('keeps the name by which one of several backends of a plugin was chosen', async () => {
+    const folder = await makeFolder({ 'freebind.config.json': { backend: ['fast', { threads: 2 }] } });
+    expect((await loadConfig({ path: folder, backend: 'fast:gpu' })).backend).toEqual([
+      'fast',
+      { threads: 2, device: 'gpu' },
+    ]);
   });
 });
 
