@@ -22,7 +22,7 @@ export interface Checkpoint {
   readonly trainedOn: readonly TrainedOn[];
 }
 
-/** The checkpoints of one run, `checkpoint-STEP.safetensors`; the newest two are kept. */
+/** The checkpoints of one run, `checkpoint-STEP.safetensors`; the last two that were written are kept. */
 export interface CheckpointFolder {
   /**
    * The newest checkpoint that is whole, with a word on each newer one that is damaged; undefined where there is none.
@@ -69,7 +69,11 @@ export async function openCheckpoints(folder: string, identity: unknown): Promis
       const { state, temperature, trainedOn } = checkpoint;
       const freebind = JSON.stringify({ step: state.step, temperature, trainedOn, identity });
       await writeSafetensors(path, tensors, { freebind, sha256: digestOf(freebind, tensors) });
-      for (const name of (await listCheckpoints(folder)).slice(0, -KEPT)) await rm(join(folder, name), { force: true });
+      const all = await listCheckpoints(folder);
+      // Those of later steps are damaged: the run would have gone on from them.
+      const later = all.filter((name) => stepOf(name) > state.step);
+      const older = all.filter((name) => stepOf(name) <= state.step).slice(0, -KEPT);
+      for (const name of [...older, ...later]) await rm(join(folder, name), { force: true });
       return path;
     },
   };

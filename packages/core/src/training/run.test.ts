@@ -109,6 +109,17 @@ test.each(['cut short', 'a turned bit', 'a turned bit of its step'])(
   },
 );
 
+test('a damaged checkpoint takes the place of no good one', async () => {
+  await finish(withCheckpoints());
+  await truncate(join(folder, 'checkpoint-000000024.safetensors'), 20);
+  const stop = new AbortController();
+  const run = finish(withCheckpoints({ signal: stop.signal }), (event) => {
+    if (event.type === 'step' && event.step === 22) stop.abort();
+  });
+  await expect(run).rejects.toMatchObject({ code: 'FREEBIND_ABORTED' });
+  expect(await readdir(folder)).toEqual(['checkpoint-000000021.safetensors', 'checkpoint-000000022.safetensors']);
+});
+
 test("another backend's checkpoint is continued, with a warning, and what took which step is told", async () => {
   const stop = new AbortController();
   const run = finish(withCheckpoints({ signal: stop.signal }), (event) => {
