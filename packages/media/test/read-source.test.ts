@@ -127,6 +127,14 @@ describe('refuses', () => {
       });
   });
 
+  test('with a time that is none', async () => {
+    for (const timeoutMs of [0, -1, Number.NaN])
+      await expect(readSource(join(dir, 'absent'), { timeoutMs })).rejects.toMatchObject({
+        code: 'FREEBIND_ARGUMENT_INVALID',
+        message: expect.stringContaining(`\`timeoutMs\` is ${timeoutMs}`),
+      });
+  });
+
   test('other schemes, also behind a redirection', async () => {
     await expect(readSource(new URL('ftp://127.0.0.1/a'))).rejects.toMatchObject({ code: 'FREEBIND_ARGUMENT_INVALID' });
     const address = await serve((_, response) => response.writeHead(302, { location: 'file:///etc/hostname' }).end());
@@ -141,6 +149,11 @@ describe('refuses', () => {
       code: 'FREEBIND_ABORTED',
     });
   });
+});
+
+test.each([2 ** 31, Number.POSITIVE_INFINITY])('waits within %f ms', async (timeoutMs) => {
+  const address = await serve((_, response) => void setTimeout(() => response.end('a'), 50));
+  expect(await readSource(address, { timeoutMs })).toEqual(Uint8Array.of(97));
 });
 
 test('leaves nothing of the files that were read with one signal', async () => {
