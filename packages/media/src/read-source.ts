@@ -11,7 +11,7 @@ export type MediaSource = string | URL | Uint8Array | AsyncIterable<Uint8Array>;
  * server redirects to one.
  *
  * @throws FREEBIND_FILE_MISSING for a path or address with nothing there, FREEBIND_FILE_INVALID for one that is empty, larger
- * than `maxBytes` or slower than `timeoutMs`, FREEBIND_ARGUMENT_INVALID for another scheme and for what is no source, FREEBIND_ABORTED
+ * than `maxBytes` or slower than `timeoutMs`, FREEBIND_ARGUMENT_INVALID for another scheme, for what is no source and for a time that is none, FREEBIND_ABORTED
  */
 export async function readSource(source: MediaSource, limits: MediaLimits = {}): Promise<Uint8Array> {
   checkSignal(limits.signal);
@@ -64,15 +64,16 @@ function pathOf(source: Exclude<MediaSource, Uint8Array>): string | URL | undefi
 
 /** A whole file in one piece: a stream takes twenty times as long over a megabyte. */
 async function readPath(path: string | URL, limits: MediaLimits, signal: AbortSignal): Promise<Uint8Array> {
-  const stats = await stat(path);
+  // A file system that never answers is left by the signal.
+  const end = stopped(signal);
+  const stats = await Promise.race([stat(path), end]);
   if (!stats.isFile())
     throw new FreebindError(
       'FREEBIND_FILE_MISSING',
       `${String(path)} is not a file, but a picture or sound was expected. Give the path of a file.`,
     );
   if (stats.size > (limits.maxBytes ?? MAX_BYTES)) throw tooLarge(String(path), limits);
-  // A file system that never answers is left by the signal.
-  const { buffer, byteOffset, length } = await Promise.race([readFile(path, { signal }), stopped(signal)]);
+  const { buffer, byteOffset, length } = await Promise.race([readFile(path, { signal }), end]);
   return new Uint8Array(buffer, byteOffset, length);
 }
 
