@@ -11,6 +11,11 @@ export interface EncoderPlacement {
   readonly threads?: number;
 }
 
+/** A graph file and where it runs. */
+export interface PlacedGraph extends EncoderPlacement {
+  readonly path: string;
+}
+
 /** What every space of encoders can be told. */
 export interface EncoderOptions extends EncoderPlacement {
   /** A folder with the model's files; external data lie beside their graph. Default: freebind's own folder of models, then the hub's cache. */

@@ -9,7 +9,7 @@ const ort = await native(() => import('onnxruntime-node'));
 // What goes wrong is thrown; onnxruntime need not write it to the terminal as well.
 ort.env.logLevel = 'fatal';
 
-/** The thread's one session. @type {Ort.InferenceSession | undefined} */
+/** The thread's one session. @type {Promise<Ort.InferenceSession> | undefined} */
 let session;
 
 /** @param {readonly Ort.InferenceSession.ValueMetadata[]} metadata @returns {import('./contract.ts').GraphPorts['inputs']} */
@@ -20,13 +20,9 @@ const ports = (metadata) =>
       : { name: port.name, type: 'no tensor', dims: [] },
   );
 
-/**
- * @param {string} path
- * @param {import('./encoder-placement.ts').EncoderPlacement} placement
- * @returns {Promise<import('./contract.ts').GraphPorts>}
- */
-export async function load(path, { device = 'cpu', threads }) {
-  session = await native(() =>
+/** @param {import('./encoder-placement.ts').PlacedGraph} graph */
+const open = ({ path, device = 'cpu', threads }) =>
+  native(() =>
     ort.InferenceSession.create(path, {
       executionProviders: device === 'cpu' ? ['cpu'] : [device, 'cpu'],
       ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
@@ -38,7 +34,21 @@ export async function load(path, { device = 'cpu', threads }) {
       logSeverityLevel: 4,
     }),
   );
-  return { inputs: ports(session.inputMetadata), outputs: ports(session.outputMetadata) };
+
+/** The graph, loaded if it is not: this thread may have taken the place of one that died. @param {import('./encoder-placement.ts').PlacedGraph} graph */
+const sessionOf = (graph) =>
+  (session ??= open(graph).catch((error) => {
+    session = undefined;
+    throw error;
+  }));
+
+/**
+ * @param {import('./encoder-placement.ts').PlacedGraph} graph
+ * @returns {Promise<import('./contract.ts').GraphPorts>}
+ */
+export async function load(graph) {
+  const { inputMetadata, outputMetadata } = await sessionOf(graph);
+  return { inputs: ports(inputMetadata), outputs: ports(outputMetadata) };
 }
 
 /**
@@ -67,13 +77,13 @@ function levelsOf(input, { data, dims: [rows = 0, planes = 0], levels = new Floa
 }
 
 /**
+ * @param {import('./encoder-placement.ts').PlacedGraph} graph
  * @param {Readonly<Record<string, import('./contract.ts').Feed>>} feeds
  * @param {string} name of the output
  * @returns {Promise<import('./contract.ts').GraphRows>}
  */
-export async function run(feeds, name) {
-  const loaded = session;
-  if (loaded === undefined) throw new Error('The graph is not loaded.');
+export async function run(graph, feeds, name) {
+  const loaded = await sessionOf(graph);
   const tensors = Object.entries(feeds).map(([input, feed]) => {
     const data = feed.levels === undefined ? feed.data : levelsOf(input, feed);
     // A Uint8Array is what onnxruntime takes for bool.

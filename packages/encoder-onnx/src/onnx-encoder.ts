@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { checkThreads, FreebindError, isFreebindError } from '@freebind/core';
 import { checkGraph, fixedRows, type Feed, type GraphContract, type GraphRows } from './contract.ts';
 import { checkDevice, type EncoderPlacement } from './encoder-placement.ts';
-import { type EncoderThread, messageOf, NO_MEMORY, openGraph } from './open-graph.ts';
+import { messageOf, NO_MEMORY, openGraph, type OpenGraph } from './open-graph.ts';
 import { rowsOf, windowsOf } from './row-windows.ts';
 
 /** A graph file and what it must be. */
@@ -17,8 +17,7 @@ export interface OnnxEncoderOptions extends EncoderPlacement {
 }
 
 /** A loaded graph. */
-interface Loaded {
-  readonly thread: EncoderThread;
+interface Loaded extends Omit<OpenGraph, 'ports'> {
   /** Rows of every run, or undefined for any. */
   readonly rows: number | undefined;
 }
@@ -73,16 +72,16 @@ export class OnnxEncoder {
   ): Promise<GraphRows> {
     if (this.#closed) throw closed();
     this.#loaded ??= this.#load();
-    const { thread, rows: fixed } = await this.#loaded.catch((error: unknown) => {
+    const { rows: fixed, ...open } = await this.#loaded.catch((error: unknown) => {
       this.#loaded = undefined;
       throw error;
     });
     const total = rowsOf(feeds);
-    if (fixed === undefined || fixed === total) return this.#runOnce(thread, feeds, { signal, moved });
+    if (fixed === undefined || fixed === total) return this.#runOnce(open, feeds, { signal, moved });
     const { dimension } = this.contract;
     const data = new Float32Array(total * dimension);
     for (const [w, window] of windowsOf(feeds, fixed).entries()) {
-      const rows = await this.#runOnce(thread, window, { signal, moved: true });
+      const rows = await this.#runOnce(open, window, { signal, moved: true });
       const start = w * fixed * dimension;
       data.set(rows.data.subarray(0, data.length - start), start);
     }
@@ -90,7 +89,7 @@ export class OnnxEncoder {
   }
 
   async #runOnce(
-    thread: EncoderThread,
+    { thread, graph }: Omit<OpenGraph, 'ports'>,
     feeds: Readonly<Record<string, Feed>>,
     { signal, moved }: { readonly signal: AbortSignal | undefined; readonly moved: boolean },
   ): Promise<GraphRows> {
@@ -101,7 +100,7 @@ export class OnnxEncoder {
       buffer instanceof ArrayBuffer ? [buffer] : [],
     );
     const transfer = moved ? [...new Set(buffers)] : [];
-    const rows = await thread.call('run', [feeds, output], { signal, transfer }).catch((cause: unknown) => {
+    const rows = await thread.call('run', [graph, feeds, output], { signal, transfer }).catch((cause: unknown) => {
       if (isFreebindError(cause) || this.#closed) throw isFreebindError(cause) ? cause : closed();
       const message = messageOf(cause);
       const what = NO_MEMORY.test(message)
@@ -152,12 +151,12 @@ export class OnnxEncoder {
         'FREEBIND_FILE_MISSING',
         `There is no graph ${path}. Put it there, or check the path for a slip.`,
       );
-    const { thread, ports } = await openGraph(path, stats.size, this.#options);
+    const { ports, ...open } = await openGraph(path, stats.size, this.#options);
     try {
       checkGraph(ports, contract, path);
-      return { thread, rows: fixedRows(ports) ?? (await rows?.(path)) };
+      return { ...open, rows: fixedRows(ports) ?? (await rows?.(path)) };
     } catch (error) {
-      await thread.close();
+      await open.thread.close();
       throw error;
     }
   }

@@ -1,20 +1,22 @@
 import { FreebindError, isFreebindError } from '@freebind/core';
 import { ThreadPool } from '@freebind/threads';
 import type { Feed, GraphPorts, GraphRows } from './contract.ts';
-import type { EncoderPlacement } from './encoder-placement.ts';
+import type { EncoderPlacement, PlacedGraph } from './encoder-placement.ts';
 
 /** What `encoder-worker.js` exports. */
 interface EncoderWorker {
-  load(path: string, placement: EncoderPlacement): Promise<GraphPorts>;
-  run(feeds: Readonly<Record<string, Feed>>, output: string): Promise<GraphRows>;
+  load(graph: PlacedGraph): Promise<GraphPorts>;
+  run(graph: PlacedGraph, feeds: Readonly<Record<string, Feed>>, output: string): Promise<GraphRows>;
 }
 
 /** A thread with one onnxruntime session in it. Ending the thread is what gives a model's memory back. */
-export type EncoderThread = ThreadPool<EncoderWorker>;
+type EncoderThread = ThreadPool<EncoderWorker>;
 
 /** A graph in memory. */
-interface OpenGraph {
+export interface OpenGraph {
   readonly thread: EncoderThread;
+  /** What runs are told to run: a thread that takes the place of one that died loads it again. */
+  readonly graph: PlacedGraph;
   readonly ports: GraphPorts;
 }
 
@@ -27,10 +29,10 @@ interface OpenGraph {
 export async function openGraph(path: string, size: number, placement: EncoderPlacement): Promise<OpenGraph> {
   const { device = 'cpu', threads } = placement;
   try {
-    return await load(path, { device, ...(threads !== undefined && { threads }) });
+    return await load({ path, device, ...(threads !== undefined && { threads }) });
   } catch (error) {
     if (device === 'cpu' || NO_MEMORY.test(messageOf(error))) throw loadError(path, size, error);
-    const { thread } = await load(path, {}).catch((fault: unknown) => {
+    const { thread } = await load({ path }).catch((fault: unknown) => {
       throw loadError(path, size, fault);
     });
     await thread.close();
@@ -38,7 +40,7 @@ export async function openGraph(path: string, size: number, placement: EncoderPl
   }
 }
 
-async function load(path: string, placement: EncoderPlacement): Promise<OpenGraph> {
+async function load(graph: PlacedGraph): Promise<OpenGraph> {
   // onnxruntime would report to its makers, and on its way there a long command line overflows a thread's stack. It reads the
   // environment of the process, of which a thread has but a copy.
   process.env['ORT_DISABLE_TELEMETRY'] ??= '1';
@@ -46,7 +48,7 @@ async function load(path: string, placement: EncoderPlacement): Promise<OpenGrap
   const module = new URL('./encoder-worker.js', import.meta.url);
   const thread: EncoderThread = new ThreadPool({ module, size: 1, owner: 'the encoder' });
   try {
-    return { thread, ports: await thread.call('load', [path, placement]) };
+    return { thread, graph, ports: await thread.call('load', [graph]) };
   } catch (error) {
     await thread.close();
     throw error;

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Worker } from 'node:worker_threads';
 import { FreebindError } from '@freebind/core';
 import { parseModelManifest } from '@freebind/models';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
@@ -102,6 +103,20 @@ test('bytes of a feed are the numbers that they stand for, in batches of any siz
     ];
     expect(found).toEqual(wanted);
   }
+});
+
+test('a graph is loaded again when the thread that held it has died', async () => {
+  const tiny = encoder(graph);
+  onTestFinished(() => tiny.close());
+  const started = new Promise<Worker>((resolve) => process.once('worker', resolve));
+  const x = { type: 'float32', dims: [1, 4], data: Float32Array.of(1, 2, 3, 4) } as const;
+  const before = await tiny.run({ x });
+  // What is no call is nothing that a thread's script catches.
+  const worker = await started;
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker's port has no origin
+  worker.postMessage(undefined);
+  await new Promise((resolve) => worker.once('exit', resolve));
+  expect(await tiny.run({ x })).toEqual(before);
 });
 
 test('closing while a graph runs refuses the run, and the process lives on', async () => {
