@@ -1,6 +1,7 @@
 import {
   checkStep,
   checkTrainer,
+  FreebindError,
   type StepInput,
   type StepResult,
   type Trainer,
@@ -23,7 +24,8 @@ const IN_FLIGHT = 3;
 /**
  * Runs the plan of `train-step.ts`. State and tables stay on the device; a step uploads its row numbers, Adam's numbers and dropout
  * keys and is one submission. Steps take turns only until they are submitted: a caller that asks for the next one before the loss
- * of the last has arrived keeps the device busy without a gap, and one that waits for each loss waits for nothing else.
+ * of the last has arrived keeps the device busy without a gap, and one that waits for each loss waits for nothing else. Of a step
+ * that the device refuses nobody knows what was done, so that there is no going on after it but from a snapshot.
  */
 export class WebgpuTrainer implements Trainer {
   readonly #options: TrainerOptions;
@@ -37,6 +39,8 @@ export class WebgpuTrainer implements Trainer {
   readonly #staging: readonly GPUBuffer[];
   readonly #idle: GPUBuffer[];
   #step: number;
+  /** What the first step that failed failed with. */
+  #fault: unknown;
   /** Steps and snapshots are submitted one after another, however they are called. */
   #last: Promise<unknown> = Promise.resolve();
   readonly #reading: Promise<unknown>[] = [];
@@ -123,7 +127,7 @@ export class WebgpuTrainer implements Trainer {
     batches: Awaited<ReturnType<typeof gatherOnHost>>,
   ): Promise<{ readonly reading: Promise<StepResult> }> {
     if (this.#reading.length >= IN_FLIGHT) await Promise.allSettled([this.#reading[0]]);
-    this.#lifetime.check();
+    this.#check();
     const { device } = this.#engine;
     const { inputs, results } = this.#recorded;
     const staging = this.#idle.shift();
@@ -147,20 +151,37 @@ export class WebgpuTrainer implements Trainer {
   async #read(submitted: Promise<void>, staging: GPUBuffer): Promise<StepResult> {
     const mapped = this.#engine.device.readMapped(staging);
     mapped.catch(() => undefined); // what the submission says explains more
-    await submitted;
-    const [loss = Number.NaN, used = Number.NaN] = new Float32Array(await mapped);
-    this.#lifetime.check();
+    try {
+      await submitted;
+      await mapped;
+    } catch (error) {
+      this.#fault ??= error;
+      throw error;
+    }
+    this.#check();
     this.#idle.push(staging);
+    const [loss = Number.NaN, used = Number.NaN] = new Float32Array(await mapped);
     const { initial, learned } = this.#options.objective.temperature;
     return { loss, temperature: learned ? used : initial };
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.#last.then(() => {
-      this.#lifetime.check();
+      this.#check();
       return work();
     });
     this.#last = turn.catch(() => undefined);
     return turn;
+  }
+
+  #check(): void {
+    this.#lifetime.check();
+    this.#engine.device.check();
+    if (this.#fault === undefined) return;
+    throw new FreebindError(
+      'FREEBIND_BACKEND_FAILED',
+      'A training step failed, and how much of it was done is not known. Open another trainer from the last snapshot.',
+      { cause: this.#fault },
+    );
   }
 }

@@ -112,6 +112,50 @@ describe('a fault of the device', () => {
   });
 });
 
+describe('a training step that the device refuses', () => {
+  const faults: Readonly<Record<string, (device: GPUDevice) => void>> = {
+    'at once': (device) => {
+      device.createCommandEncoder = () => {
+        throw new TypeError('no encoder');
+      };
+    },
+    'when it looks at it': (device) => {
+      const create = device.createCommandEncoder.bind(device);
+      device.createCommandEncoder = () => {
+        const encoder = create();
+        encoder.popDebugGroup(); // there is none
+        return encoder;
+      };
+    },
+  };
+
+  test.for(Object.entries(faults))(
+    '%s, is the end of its trainer, and its snapshot goes on',
+    async ([, fault], { skip }) => {
+      const gpu = new WatchedGpu();
+      const backend = await orReason(WebgpuBackend.start({}, gpu));
+      if (typeof backend === 'string') return skip(backend);
+      const trainer = await backend.openTrainer(small());
+      await trainer.step(step);
+      const state = await trainer.snapshot();
+      const { device } = gpu;
+      fault(device);
+      await expect(trainer.step(step)).rejects.toMatchObject(failed(/^A training step failed \(/));
+      Reflect.deleteProperty(device, 'createCommandEncoder'); // what the class has is back
+      // More often than there are buffers that results are read through.
+      for (let i = 0; i < 4; i++)
+        await expect(trainer.step(step)).rejects.toMatchObject(failed(/from the last snapshot/));
+      await expect(trainer.snapshot()).rejects.toMatchObject(failed(/from the last snapshot/));
+      await trainer.close();
+      const another = await backend.openTrainer({ ...small(), state });
+      await another.step(step);
+      expect((await another.snapshot()).step).toBe(2);
+      await backend.close();
+      expect(gpu.buffers.size).toBe(0);
+    },
+  );
+});
+
 test('three whole backends in turn, each opened, trained on and closed, leave no buffer behind', async ({ skip }) => {
   const gpu = new WatchedGpu();
   const left: number[] = [];
