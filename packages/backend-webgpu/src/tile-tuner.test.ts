@@ -1,15 +1,17 @@
 import { expect, test } from 'vitest';
+import type { Device } from './device.ts';
 import type { ProductShape, TileName } from './kernels/matmul-tiles.ts';
-import { LARGE, TILES } from './kernels/matmul-tiles.ts';
-import { TileTuner } from './tile-tuner.ts';
+import { HALF_TILES, LARGE, TILES } from './kernels/matmul-tiles.ts';
+import { chooseTiles, TileTuner } from './tile-tuner.ts';
 
 const shape = (m: number, n: number, k: number): ProductShape => ({ m, n, k, transposeA: false, transposeB: true });
 
-/** A tuner by the rule `medium` whose clock says `times`, and what it measured and kept. */
+/** A tuner by the rules `flat` and `medium` whose clock says `times`, and what it measured and kept. */
 function tunerOf(times: Partial<Record<TileName, number>>, found?: unknown) {
   const measured: ProductShape[] = [];
   const kept: object[] = [];
   const tuner = new TileTuner({
+    small: () => 'flat',
     rule: () => 'medium',
     large: LARGE,
     measure: async (one) => {
@@ -42,7 +44,7 @@ test('a tile that gains less than noise does not take the place of the rule', as
 
 test('small products are not measured', async () => {
   const { tuner, measured } = tunerOf({ medium: 2, tall: 1 });
-  expect(await tuner.choose(shape(100, 100, 100))).toBe(TILES.medium);
+  expect(await tuner.choose(shape(100, 100, 100))).toBe(TILES.flat);
   expect(measured).toEqual([]);
 });
 
@@ -63,6 +65,7 @@ test('what an earlier run kept is not measured again, and what is damaged is', a
 test('a device that cannot measure computes by the rule, and nothing is kept', async () => {
   const { kept } = tunerOf({});
   const tuner = new TileTuner({
+    small: () => 'flat',
     rule: () => 'medium',
     large: LARGE,
     measure: () => Promise.reject(new Error('lost')),
@@ -72,4 +75,18 @@ test('a device that cannot measure computes by the rule, and nothing is kept', a
   const none = tunerOf({});
   expect(await none.tuner.choose(shape(512, 512, 512))).toBe(TILES.medium);
   expect([...kept, ...none.kept]).toEqual([]);
+});
+
+test('with mixed precision a product is large or not by its own sides, whether tiles are measured or not', async () => {
+  // A device that measures nothing. Of a few rows through a wide layer the class is not large: sides above 1,024 count as that.
+  const device = { software: false, subgroups: false, identity: {}, guard: () => Promise.reject(new Error('lost')) };
+  for (const tune of [true, false]) {
+    const tiles = chooseTiles(
+      device as unknown as Device,
+      { findGpu: () => Promise.reject(new Error('none')) },
+      { mixed: true, tune, large: LARGE },
+    );
+    for (const rows of [2, 3]) expect(await tiles.choose(shape(rows, 2048, 1024))).toBe(HALF_TILES.half);
+    expect(await tiles.choose(shape(1, 2048, 1024))).toBe(TILES.flat);
+  }
 });

@@ -34,10 +34,11 @@ export interface Choosing {
 }
 
 export function chooseTiles(device: Device, host: Host, { mixed, tune, large }: Choosing): TileChoice {
-  const rule = (shape: ProductShape): TileName =>
-    mixed && isLarge(shape, large) ? halfTileFor(shape) : tileFor(shape, device.software);
-  if (!tune) return { choose: async (shape) => ALL[rule(shape)] };
+  const small = (shape: ProductShape): TileName => tileFor(shape, device.software);
+  const rule = mixed ? halfTileFor : small;
+  if (!tune) return { choose: async (shape) => ALL[isLarge(shape, large) ? rule(shape) : small(shape)] };
   return new TileTuner({
+    small,
     rule,
     large,
     measure: (shape) => measureTiles(device, shape, mixed ? HALF_TILES : TILES),
@@ -52,7 +53,9 @@ export function chooseTiles(device: Device, host: Host, { mixed, tune, large }: 
 
 /** What a tuner works with. */
 export interface TunerParts {
-  /** The tile of products that are not measured, or cannot be. */
+  /** The tile of products that are not worth measuring. */
+  readonly small: (shape: ProductShape) => TileName;
+  /** The tile of large products where nothing could be measured, or nothing gains. */
   readonly rule: (shape: ProductShape) => TileName;
   /** Multiplications from which a product is measured. */
   readonly large: number;
@@ -77,7 +80,7 @@ export class TileTuner implements TileChoice {
   }
 
   async choose(shape: ProductShape): Promise<MatmulTile> {
-    if (!isLarge(shape, this.#parts.large)) return ALL[this.#parts.rule(shape)];
+    if (!isLarge(shape, this.#parts.large)) return ALL[this.#parts.small(shape)];
     const { key, measured } = classOf(shape);
     let chosen = this.#chosen.get(key);
     if (chosen === undefined) {
