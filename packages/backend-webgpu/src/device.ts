@@ -220,7 +220,7 @@ interface MatrixInfo {
   readonly K: number;
 }
 
-/** The largest product of float16 matrices with float32 sums that fills a tile, on an adapter whose subgroups all have one size. */
+/** The largest product of float16 matrices with float32 sums whose program fits a device, on an adapter whose subgroups all have one size. */
 function matrixOf(info: GPUAdapterInfo): SubgroupMatrix | undefined {
   const {
     subgroupMinSize: lanes,

@@ -44,6 +44,33 @@ for (const matrix of MATRICES)
         }
     });
 
+test('of the matrices that a device offers, the largest is taken whose program it can run', async () => {
+  const adapter = await held.gpu.requestAdapter();
+  if (adapter === null) throw new Error('Dawn has a device that computes nothing.');
+  // Of these the first needs 24 KiB of workgroup memory, and a device is given 16.
+  const subgroupMatrixConfigs = [
+    { componentType: 'f16', resultComponentType: 'f32', M: 32, N: 32, K: 16 },
+    { componentType: 'f16', resultComponentType: 'f32', M: 16, N: 16, K: 16 },
+    { componentType: 'f16', resultComponentType: 'f32', M: 8, N: 8, K: 8 },
+  ];
+  const told = { description: 'told', isFallbackAdapter: true, subgroupMinSize: 32, subgroupMaxSize: 32 };
+  const requestDevice: GPUAdapter['requestDevice'] = (descriptor) => adapter.requestDevice(descriptor);
+  const { limits, features } = adapter;
+  const offers = { limits, features, info: { ...told, subgroupMatrixConfigs }, requestDevice };
+  // What is asked of the entry; the native one is kept for as long as this is.
+  const gpu = { requestAdapter: async () => offers, held } as unknown as GPU;
+  const device = await Device.open({ findGpu: async () => gpu }, 'high-performance', true);
+  const { matrix } = device;
+  expect(matrix).toEqual({ m: 16, n: 16, k: 16, lanes: 32 });
+  const compile = (tile: SubgroupMatrix): Promise<unknown> => {
+    const rows = { buffer: {} as GPUBuffer, offset: 0, rows: 64, cols: 64 };
+    return device.pipeline(matrixMatmul({ a: rows, b: rows, out: rows }, { name: 'matrices', matrix: tile }).kernel);
+  };
+  await expect(compile({ m: 16, n: 16, k: 16, lanes: 32 })).resolves.toBeDefined();
+  await expect(compile({ m: 32, n: 32, k: 16, lanes: 32 })).rejects.toThrow(/workgroup/);
+  device.close();
+});
+
 test('matrices that a device has not, or that give another product, are found out before they are used', async ({
   skip,
 }) => {

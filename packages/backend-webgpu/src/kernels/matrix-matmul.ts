@@ -24,9 +24,11 @@ export function matrixMatmul(product: Product, tile: MatrixTile): Dispatch {
   );
 }
 
-/** Whether matrices of this size fill the part of a subgroup, and a workgroup has no more threads than the standard grants. */
+/** Whether matrices of this size fill the part of a subgroup, and a workgroup has no more threads and memory than the standard grants. */
 export function fitsParts({ m, n, k, lanes }: MatrixTile['matrix']): boolean {
-  return PART % m === 0 && PART % n === 0 && DEPTH % k === 0 && PARTS * lanes <= 256;
+  // Slices of A and B in float16, and a float32 sum of each subgroup.
+  const bytes = 2 * (2 * TILE * DEPTH) + 4 * (PARTS * m * n);
+  return PART % m === 0 && PART % n === 0 && DEPTH % k === 0 && PARTS * lanes <= 256 && bytes <= 2 ** 14;
 }
 
 function kernelOf({ name, matrix }: MatrixTile, transposeA: boolean, transposeB: boolean, ending: Ending): Kernel {
