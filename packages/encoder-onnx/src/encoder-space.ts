@@ -45,13 +45,15 @@ export type ModalityEncoders = { readonly [M in Modality]?: ModalityEncoder<Moda
 export interface EncoderSpaceOptions {
   /** Most inputs of one run. Default 16. */
   readonly batch?: number | undefined;
-  /** Inputs that are prepared at a time. Default: one a core. */
+  /** Threads that prepare; each has two inputs at a time, one of which may wait for a decoder. Default: one a core. */
   readonly workers?: number | undefined;
   /** The threads that `prepare` uses; they are dropped and closed with the space. */
   readonly threads?: { drop(): Promise<void>; close(): Promise<void> };
 }
 
 const BATCH = 16;
+/** Inputs that are prepared at a time, for each worker. */
+const INPUTS_A_WORKER = 2;
 
 /**
  * A space whose modalities are ONNX graphs. Each is loaded on first use and alone: embedding text never loads the image encoder.
@@ -130,7 +132,9 @@ export class EncoderSpace implements Space {
     const batches = inBatches(inputs, batch);
     const prepared = async (): Promise<readonly Prepared[] | undefined> => {
       const { value, done } = await batches.next();
-      return done === true ? undefined : prepareAll(value, { modality, prepare, workers, signal });
+      return done === true
+        ? undefined
+        : prepareAll(value, { modality, prepare, atATime: INPUTS_A_WORKER * workers, signal });
     };
     try {
       let next = prepared();
@@ -248,11 +252,11 @@ async function prepareAll<Input>(
   how: {
     readonly modality: string;
     readonly prepare: ModalityEncoder<Input>['prepare'];
-    readonly workers: number;
+    readonly atATime: number;
     readonly signal: AbortSignal | undefined;
   },
 ): Promise<readonly Prepared[]> {
-  const { modality, prepare, workers, signal } = how;
+  const { modality, prepare, atATime, signal } = how;
   const prepared: Prepared[] = Array.from({ length: inputs.length });
   const work = inputs.entries();
   const take = async (): Promise<void> => {
@@ -266,7 +270,7 @@ async function prepareAll<Input>(
       }
     }
   };
-  await Promise.all(Array.from({ length: Math.min(workers, inputs.length) }, take));
+  await Promise.all(Array.from({ length: Math.min(atATime, inputs.length) }, take));
   return prepared;
 }
 
