@@ -89,8 +89,9 @@ function thirds(count: number): readonly (readonly [first: number, count: number
   });
 }
 
-/** Whole copies of a short wave in `out`, then zeros ("repeatpad"). */
+/** Whole copies of a short wave in `out`, then zeros ("repeatpad"); a wave of just that length is its own. */
 function repeated(wave: Float32Array, out: Float32Array): Float32Array {
+  if (wave.length === out.length) return wave;
   const copies = Math.floor(out.length / wave.length);
   for (let i = 0; i < copies; i++) out.set(wave, i * wave.length);
   return out.fill(0, copies * wave.length);

@@ -87,10 +87,11 @@ export function filterPhases(
     const count = Math.min(piece, to - n);
     // Samples from `start` on, zeros before the first and behind the last.
     const start = Math.floor((n * down) / up) + least;
-    const part = floats.subarray(x / 4, x / 4 + given).fill(0);
+    const part = floats.subarray(x / 4, x / 4 + given);
     const begin = Math.min(Math.max(start, 0), samples.length);
     const end = Math.min(Math.max(start + given, begin), samples.length);
     part.set(samples.subarray(begin, end), begin - start);
+    part.fill(0, 0, begin - start).fill(0, end - start);
     // The same phases at four places, whole rounds apart; the last place goes to the end, and what two places reach is the same twice.
     const rounds = Math.floor(count / (PLACES * up));
     const each = count - (PLACES - 1) * rounds * up;
