@@ -1,5 +1,15 @@
-import { appendFileSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { matrix, normaliseRows } from '@freebind/core';
 import { lockFolder, openTables, writeNpy } from '@freebind/core/files';
 import { describe, expect, test } from 'vitest';
@@ -21,6 +31,13 @@ const workOf = (out: string): string => join(out, '.embed', 'text', '0-of-1');
 /** Runs until `rows` have been kept, then stops listening, which leaves the folder as Ctrl-C does. */
 async function stopAfter(rows: number, given: EmbedOptions): Promise<void> {
   for await (const event of embedFiles(given)) if (event.type === 'rows' && event.rows >= rows) return;
+}
+
+/** Gives a path another file, of the same length and of older content. */
+function replaceFile(path: string): void {
+  writeFileSync(`${path}.new`, path.toUpperCase());
+  utimesSync(`${path}.new`, 1000, 1000);
+  renameSync(`${path}.new`, path);
 }
 
 describe('embedFiles', () => {
@@ -117,12 +134,47 @@ describe('embedFiles', () => {
     expect(events[0]).toEqual({ type: 'stage', stage: 'embed text', done: 32, total: 40 });
   });
 
+  test('tells of files that were put under their names after their rows were made, and embeds them again when asked', async () => {
+    const [out, media] = [scratch(), scratch()];
+    const paths = words(40).map((word) => join(media, `${word}.txt`));
+    for (const path of paths) writeFileSync(path, path);
+    const given = options(out, { items: filesOf(paths, 'text') });
+    const slow = options(out, { ...given, spaces: [new ToySpace('a', { model: '1', delayMs: 250 })] });
+    const [first = '', second = ''] = paths;
+    await stopAfter(16, slow);
+    await wait(10); // the clocks of disks tick in steps of up to that
+    replaceFile(first);
+    // Its row is to be made yet.
+    replaceFile(paths.at(-1) ?? '');
+    const resumed = await runAll(embedFiles(given));
+    expect(resumed.events.filter(({ type }) => type === 'warning')).toEqual([
+      {
+        type: 'warning',
+        stage: 'embed text',
+        message: expect.stringMatching(/^\S+word 0\.txt was .* delete .*0-of-1/),
+      },
+    ]);
+    expect((await runAll(embedFiles(given))).events).toMatchObject([{ type: 'done', reused: true }]);
+    await wait(10);
+    for (const path of [second, first]) replaceFile(path);
+    const again = await runAll(embedFiles(given));
+    expect(again.result.reused).toBe(true);
+    expect(again.events[0]).toMatchObject({
+      type: 'warning',
+      message: expect.stringMatching(/^2 inputs, such as \S+word 0\.txt, were .* `--force`/),
+    });
+    await runAll(embedFiles({ ...given, replace: true }));
+    expect((await runAll(embedFiles(given))).events).toMatchObject([{ type: 'done', reused: true }]);
+  });
+
   test('refuses to go on strictly where inputs were skipped', async () => {
     const out = scratch();
     const given = options(out, { spaces: [new ToySpace('a', { refuses: 'word 1', delayMs: 250 })] });
     await stopAfter(1, given);
-    await expect(runAll(embedFiles({ ...given, strict: true }))).rejects.toMatchObject({
+    const strict = runAll(embedFiles({ ...given, strict: true, replace: true }));
+    await expect(strict).rejects.toMatchObject({
       code: 'FREEBIND_ARGUMENT_INVALID',
+      message: expect.stringContaining(`delete ${workOf(out)}`),
     });
   });
 

@@ -1,7 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { FreebindError, type Modality, type Space } from '@freebind/core';
 import { NPY_FORMATS, type TableFormat } from '@freebind/core/files';
-import { discardWorkFolder, openWorkFolder, paceMeter, type Shard } from '@freebind/core/training';
+import { discardWorkFolder, openWorkFolder, paceMeter, type Shard, type WorkFolder } from '@freebind/core/training';
+import { type Changed, findChanged, LOOKS } from './changed.ts';
 import { type ChunkOptions, embedChunk } from './embed-chunk.ts';
 import type { EmbedEvent, Skipped } from './events.ts';
 import { clearMarker, columnsOf, type EmbeddedTable, isFinishing, writeTables } from './finish.ts';
@@ -11,7 +12,7 @@ import { mapAhead } from './map-ahead.ts';
 import { findNeighbours, type Neighbours } from './neighbours.ts';
 import { Part, type Totals } from './part.ts';
 import { checkReadable, openReader } from './read-item.ts';
-import { findMade, type RunIdentity, targetsOf } from './record.ts';
+import { findMade, type RunIdentity, targetsOf, writtenAt } from './record.ts';
 import { checkShard, isOwn, partFolder, shareOf, WHOLE } from './shards.ts';
 
 /** What is embedded, and where the tables go. */
@@ -85,6 +86,9 @@ export async function* embedFiles(options: EmbedOptions): AsyncGenerator<EmbedEv
   if (made !== undefined) {
     await discardWorkFolder(folder);
     await clearMarker(out, modality);
+    const all = chunksOf(options.items, { size: LOOKS, listing: identity.inputs, wanted: () => true });
+    const changed = await findChanged(all, await writtenAt(targets), signal);
+    if (changed !== undefined) yield warnOf(changed, { stage: stageOf(options), mend: 'embed again with `--force`' });
     for (const { space, path } of targets) yield { type: 'done', stage: space.id, path, reused: true };
     const tables = targets.map(({ space, path }): EmbeddedTable => ({
       space: space.id,
@@ -97,7 +101,7 @@ export async function* embedFiles(options: EmbedOptions): AsyncGenerator<EmbedEv
   try {
     const part = await Part.open(folder, columnsOf(identity));
     try {
-      yield* embedRest(part, { ...options, shard }, { identity, neighbours });
+      yield* embedRest(part, { ...options, shard }, { identity, neighbours, work });
     } finally {
       await part.close();
     }
@@ -125,7 +129,11 @@ export async function* embedFiles(options: EmbedOptions): AsyncGenerator<EmbedEv
 async function* embedRest(
   part: Part,
   options: EmbedOptions & { readonly shard: Shard },
-  { identity, neighbours }: { readonly identity: RunIdentity; readonly neighbours: Neighbours | undefined },
+  {
+    identity,
+    neighbours,
+    work,
+  }: { readonly identity: RunIdentity; readonly neighbours: Neighbours | undefined; readonly work: WorkFolder },
 ): AsyncGenerator<EmbedEvent, void, undefined> {
   const { spaces, modality, items, shard, strict = false, workers = availableParallelism() } = options;
   const { batch, dtype, inputs } = identity;
@@ -140,8 +148,14 @@ async function* embedRest(
   if (strict && before.skipped > 0)
     throw new FreebindError(
       'FREEBIND_ARGUMENT_INVALID',
-      `${before.skipped} inputs were skipped before this run was stopped. Go on without \`--strict\`, or start anew (\`--force\`).`,
+      `${before.skipped} inputs were skipped before this run was stopped. Go on without \`--strict\`, or delete ${work.path} to start anew.`,
     );
+  const isDone = (chunk: number): boolean => isOwn(chunk, shard) && Math.floor(chunk / shard.count) < before.chunks;
+  if (before.chunks > 0) {
+    const made = chunksOf(items, { size: batch, listing: inputs, wanted: isDone });
+    const changed = await findChanged(made, work.begunMs, options.signal);
+    if (changed !== undefined) yield warnOf(changed, { stage, mend: `delete ${work.path} to start anew` });
+  }
   const reader = openReader(modality, workers);
   const stop = new AbortController();
   const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
@@ -154,7 +168,7 @@ async function* embedRest(
     known: (id) => neighbours?.known(id),
     signal,
   };
-  const wanted = (chunk: number): boolean => isOwn(chunk, shard) && Math.floor(chunk / shard.count) >= before.chunks;
+  const wanted = (chunk: number): boolean => isOwn(chunk, shard) && !isDone(chunk);
   const chunks = chunksOf(items, { size: batch, listing: inputs, wanted });
   const embed = async (chunk: readonly Item[]) => {
     if (signal.aborted) throw new FreebindError('FREEBIND_ABORTED', 'Embedding was stopped.', { cause: signal.reason });
@@ -176,6 +190,16 @@ async function* embedRest(
   } finally {
     await reader.close();
   }
+}
+
+/** Says that rows that were kept are of files as they were then: another time is no other content, which only a reader of all files could tell. */
+function warnOf(
+  { files, first }: Changed,
+  { stage, mend }: { readonly stage: string; readonly mend: string },
+): EmbedEvent {
+  const which = files === 1 ? `${first} was` : `${files} inputs, such as ${first}, were`;
+  const message = `${which} changed or put there after the rows that are kept were made, and not embedded again. If they are other files now, ${mend}.`;
+  return { type: 'warning', stage, message };
 }
 
 /** Refuses to skip an input where that is not allowed. @throws its error with `strict`, FREEBIND_ROWS_MISALIGNED where other spaces have a row for it */

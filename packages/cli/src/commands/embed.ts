@@ -32,7 +32,7 @@ export function embed(program: Command, session: Session): void {
   const command = program
     .command('embed')
     .description(
-      'Embed files in one or more spaces: a table a space, with ids. Started again after a kill, it goes on where it was.',
+      'Embed files in one or more spaces: a table a space, with ids. Started again after a kill, it goes on where it was. Files that changed since are told, and embedded again only with --force.',
     )
     .argument('<spaces>', 'ids of spaces with commas between, such as imagebind,clap-general', spaceIds)
     .argument('<modality>', 'image, audio or text', modalityOf)

@@ -1,4 +1,4 @@
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FreebindError, isFreebindError } from '../errors.ts';
 import { checkReplaceable, writeFileAtomic } from '../files/atomic.ts';
@@ -11,6 +11,8 @@ import { findDifference } from './identity.ts';
 /** A folder in which one piece of work is kept until it is finished: pseudo pairs, checkpoints. Only this process writes it. */
 export interface WorkFolder {
   readonly path: string;
+  /** When its work was begun, by the clock of its disk: milliseconds since 1970. */
+  readonly begunMs: number;
   /** Removes it with all that is in it; for when the work is done. */
   remove(): Promise<void>;
   /** Leaves it for a later run to go on with. Quiet after `remove`. */
@@ -32,6 +34,7 @@ export async function openWorkFolder(
   { resume = true, replace = false }: { readonly resume?: boolean | undefined; readonly replace?: boolean | undefined },
 ): Promise<WorkFolder> {
   const lock = await lockFolder(path);
+  let begunMs: number;
   try {
     const there = await readIdentity(join(path, IDENTITY));
     const difference = there === undefined ? undefined : findDifference(there, identity);
@@ -54,12 +57,14 @@ export async function openWorkFolder(
         );
       }
     }
+    begunMs = (await stat(join(path, IDENTITY))).mtimeMs;
   } catch (error) {
     await lock.release();
     throw error;
   }
   return {
     path,
+    begunMs,
     // The lock file is in the folder, and is gone with it.
     remove: () => removeAll(path),
     release: () => lock.release(),

@@ -1,0 +1,41 @@
+import { stat } from 'node:fs/promises';
+import { FreebindError } from '@freebind/core';
+import type { Item } from './items.ts';
+
+/** Files that changed: how many, and the first of them. */
+export interface Changed {
+  readonly files: number;
+  readonly first: string;
+}
+
+/** Inputs whose times are asked for at once. */
+export const LOOKS = 64;
+
+/**
+ * Files of a list, given by `LOOKS` or so, that were changed or put there after `sinceMs`; undefined if there are none. It is the time of
+ * the last change of any kind (ctime): the content's own (mtime) may be old in a file that was moved, copied or unpacked over
+ * another. Texts and addresses have no such time.
+ *
+ * @throws FREEBIND_ABORTED
+ */
+export async function findChanged(
+  chunks: AsyncIterable<readonly Item[]>,
+  sinceMs: number,
+  signal: AbortSignal | undefined,
+): Promise<Changed | undefined> {
+  let found: Changed | undefined;
+  for await (const chunk of chunks) {
+    if (signal?.aborted === true)
+      throw new FreebindError('FREEBIND_ABORTED', 'Stopped while the inputs were looked at.');
+    const paths = chunk.flatMap(({ path }) => path ?? []);
+    const times = await Promise.all(paths.map(changedAt));
+    for (const [i, path] of paths.entries())
+      if ((times[i] ?? 0) > sinceMs) found = { files: (found?.files ?? 0) + 1, first: found?.first ?? path };
+  }
+  return found;
+}
+
+/** 0 of what is no file, or none any more. */
+async function changedAt(path: string): Promise<number> {
+  return (await stat(path).catch(() => undefined))?.ctimeMs ?? 0;
+}
