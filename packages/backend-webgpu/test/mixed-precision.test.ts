@@ -1,5 +1,6 @@
 import { describeBackend } from '@freebind/conformance/vitest';
 import { type FreebindError, initialise, isFreebindError, random, tableOf } from '@freebind/core';
+import { fitLatents } from '@freebind/core/training';
 import { expect, test } from 'vitest';
 import { host } from '../src/host-node.ts';
 import { startWebgpu } from '../src/index.ts';
@@ -38,6 +39,21 @@ test('mixed precision rounds the factors of networks, not those of banks', async
   expect(rounded?.scores).toEqual(exact?.scores);
   expect(rounded?.projected).not.toEqual(exact?.projected);
   expect(mixed.manifest.device).toBe(`${plain.manifest.device}, float16 factors`);
+  await Promise.all([mixed.close(), plain.close()]);
+});
+
+test('mixed precision leaves the axes of latents as they are in float32', async ({ skip }) => {
+  const mixed = await mixedOrRefusal();
+  if (typeof mixed === 'string') return skip(mixed);
+  if (isFreebindError(mixed)) return skip(mixed.message);
+  const plain = await startWebgpu();
+  // Squares of such numbers are beyond float16.
+  const features = rows(100, 12, 'features');
+  features.data.forEach((x, i) => (features.data[i] = 1000 * x));
+  const [rounded, exact] = await Promise.all(
+    [mixed, plain].map((backend) => fitLatents(tableOf(features), { reduce: 6, whiten: true }, { backend, seed: 1 })),
+  );
+  expect(rounded).toEqual(exact);
   await Promise.all([mixed.close(), plain.close()]);
 });
 

@@ -59,7 +59,10 @@ export interface ProjectorRunner {
 export interface BankRunner {
   /** softmax(queries · keysᵀ / temperature) · values: [n, dk] → [n, dv]. Not normalised. @throws FREEBIND_ARGUMENT_INVALID unless temperature > 0 */
   aggregate(queries: Matrix, temperature: number): Promise<Matrix>;
-  /** queries · keysᵀ: [n, dk] → [n, m]. The caller bounds n so that the result fits in memory. */
+  /**
+   * queries · keysᵀ: [n, dk] → [n, m], of rows of any length, with factors in the precision of what is returned, whatever a backend
+   * does with those of networks. The caller bounds n so that the result fits in memory.
+   */
   scores(queries: Matrix): Promise<Matrix>;
   /** The min(k, m) highest scores of each query, best first: `indices` and `scores` [n, min(k, m)]. Equal scores keep the lower index. @throws FREEBIND_ARGUMENT_INVALID unless k is a whole number ≥ 1 */
   topK(queries: Matrix, k: number): Promise<{ readonly indices: Int32Array; readonly scores: Matrix }>;

@@ -1,4 +1,4 @@
-import { type Backend, matrix, stackTables, tableOf } from '@freebind/core';
+import { type Backend, type Matrix, matrix, stackTables, tableOf } from '@freebind/core';
 import * as fc from 'fast-check';
 import type { ConformanceCase } from '../case.ts';
 import { checkClose, checkRejects, checkSame, checkShape } from '../check.ts';
@@ -6,6 +6,10 @@ import { unitRows } from '../data.ts';
 import { rowsIn } from '../naive.ts';
 import { tolerancesOf } from '../tolerance.ts';
 import { checkPrecision } from './shared.ts';
+
+function scale(rows: Matrix, by: number): Matrix {
+  return { ...rows, data: rows.data.map((x) => by * x) };
+}
 
 /** Requirements of `scores` and `topK`. */
 export const topKCases: readonly ConformanceCase<Backend>[] = [
@@ -24,6 +28,20 @@ export const topKCases: readonly ConformanceCase<Backend>[] = [
         rowsIn(keys).map((k) => q.reduce((sum, x, i) => sum + x * (k[i] ?? 0), 0)),
       );
       checkClose(out.data, expected, tolerancesOf(backend.manifest).unit, 'the scores');
+    },
+  },
+  {
+    name: 'scores rows of any length: neither factor is rounded or cut off',
+    async run(backend) {
+      // Powers of two leave unit rows' scores as they are; float16 holds neither factor.
+      const [queries, keys] = [unitRows(5, 7, 'scores, queries'), unitRows(13, 7, 'scores')];
+      const runner = await backend.openBank({ keys: tableOf(scale(keys, 2 ** -30)) });
+      const { data } = await runner.scores(scale(queries, 2 ** 30));
+      await runner.close();
+      const plain = await backend.openBank({ keys: tableOf(keys) });
+      const expected = await plain.scores(queries);
+      await plain.close();
+      checkClose(data, expected.data, tolerancesOf(backend.manifest).unit, 'the scores');
     },
   },
   {

@@ -4,6 +4,7 @@ import type { FusedSpaceData } from '../files/space-folder.ts';
 import type { Matrix } from '../matrix.ts';
 import { inputWidth } from '../network.ts';
 import type { Table } from '../table.ts';
+import { openAdapter } from './open-adapter.ts';
 
 /** Rows that are embedded at a time. */
 const TILE = 4096;
@@ -36,7 +37,7 @@ export async function* embedTable(
       `${table.source} has ${table.cols} columns, but "${manifest.id}" takes ${modality} features of ${width}. Encode with the encoder that it was fused from.`,
     );
   }
-  const runner = await backend.openProjector([network]);
+  const runner = await openAdapter(network, backend);
   try {
     for (let start = 0; start < table.rows; start += TILE) {
       if (signal?.aborted === true) {

@@ -153,6 +153,29 @@ test('the frozen preparation is folded into the adapter: features in, the traine
   }
 });
 
+test('the preparation is fitted, trained on and embedded with unrounded: not by a projector', async () => {
+  const backend = new ReferenceBackend();
+  const projected: string[] = [];
+  const open = backend.openProjector.bind(backend);
+  backend.openProjector = (mixture) => {
+    projected.push(
+      ...mixture.flatMap(({ layers }) => layers.map((layer) => ('name' in layer ? layer.name : layer.kind))),
+    );
+    return open(mixture);
+  };
+  const fused = await finish(options({ backend, training: { ...training, latents: { reduce: 6, whiten: true } } }));
+  expect(projected).toEqual([]);
+  const text = await features('text', 14).read(0, ITEMS);
+  const network = fused?.space.adapters.text;
+  if (fused === undefined || network === undefined) throw new Error('The run has come to its end.');
+  const embedded: number[] = [];
+  for await (const { data } of embedTable(fused.space, 'text', tableOf(text), { backend })) embedded.push(...data);
+  expect(projected).toEqual(network.layers.slice(1).map((layer) => ('name' in layer ? layer.name : layer.kind)));
+  const { data } = await (await open([network])).project(text);
+  // The latents are rounded to float32 in between, the whole runs in float64 inside.
+  expect(embedded).toEqual([...data].map((x) => expect.closeTo(x, 5)));
+});
+
 test('without preparation the adapter is the published one', async () => {
   const fused = await finish(options({ training: { ...training, latents: {}, epochs: 1 } }));
   expect(fused?.space.adapters.image?.layers).toEqual(

@@ -8,6 +8,7 @@ import { type Network, parametersOf, type Tensor } from '../network.ts';
 import type { Table } from '../table.ts';
 import { madeAgain, paceMeter, type TrainingEvent } from '../training/events.ts';
 import { fitLatents, LATENTS_LAYER, type LatentPreparation } from './latents.ts';
+import { openLatents } from './open-adapter.ts';
 
 /** Latents as adapters train on them. */
 export interface PreparedLatents {
@@ -75,7 +76,7 @@ async function* project(
   const cols = layer.weights[`${LATENTS_LAYER}.bias`]?.data.length ?? table.cols;
   const pace = paceMeter();
   yield { type: 'stage', stage, done: 0, total: table.rows };
-  const runner = await backend.openProjector([layer]);
+  const runner = await openLatents(layer, backend);
   const writer = await createNpy(path, { cols, dtype: backend.manifest.precision === 'float64' ? 'f8' : 'f4' });
   try {
     for (let start = 0; start < table.rows; start += TILE) {

@@ -1,6 +1,7 @@
-import type { Backend, ProjectorRunner } from '../backend.ts';
+import type { Backend } from '../backend.ts';
 import { type Matrix, matrix } from '../matrix.ts';
 import { normalMatrix, random } from '../random.ts';
+import { tableOf } from '../table.ts';
 import { type Eigen, symmetricEigen } from './symmetric-eigen.ts';
 
 /** Extra axes that are iterated and dropped: they make the wanted ones converge (Halko, Martinsson and Tropp 2011, section 4.3). */
@@ -11,8 +12,8 @@ const ITERATIONS = 8;
 /**
  * The `k` principal axes of centred rows: eigenvectors of their covariance [d, d] with the largest eigenvalues, rows of
  * `vectors` [k, d], and those eigenvalues, by randomised subspace iteration (Halko, Martinsson and Tropp, "Finding structure
- * with randomness", SIAM Review 2011, algorithm 4.4). The large products run on the backend: a linear layer *is* a matrix
- * product. What is small, [k + 32, k + 32], is solved in float64.
+ * with randomness", SIAM Review 2011, algorithm 4.4). The large products run on the backend, as scores of a bank: those of a
+ * network a backend may compute with rounded factors. What is small, [k + 32, k + 32], is solved in float64.
  *
  * Memory is O(d²), whatever the number of rows; the rows are read once.
  */
@@ -23,19 +24,19 @@ export async function principalAxes(
   const { d, k, backend, seed } = options;
   const width = Math.min(d, k + OVERSAMPLING);
   const covariance = await covarianceOf(tiles, d, backend);
-  const runner = await openProduct(covariance, backend);
+  // Symmetric: its rows are its columns.
+  const bank = await backend.openBank({ keys: tableOf(covariance) });
   try {
     let basis = orthonormalise(normalMatrix(width, d, random(seed, 'axes')), 2);
     // A full basis spans everything already.
     const iterations = width === d ? 0 : ITERATIONS;
-    for (let i = 0; i < iterations; i++)
-      basis = orthonormalise(await runner.project(basis), i + 1 < iterations ? 1 : 2);
+    for (let i = 0; i < iterations; i++) basis = orthonormalise(await bank.scores(basis), i + 1 < iterations ? 1 : 2);
     // Rayleigh–Ritz: the best axes within the subspace are eigenvectors of basis · covariance · basisᵀ.
-    const image = await runner.project(basis);
+    const image = await bank.scores(basis);
     const { values, vectors } = symmetricEigen(products(image, basis), width);
     return { values: values.slice(0, k), vectors: combine(vectors, basis, k) };
   } finally {
-    await runner.close();
+    await bank.close();
   }
 }
 
@@ -45,14 +46,14 @@ async function covarianceOf(tiles: AsyncIterable<Matrix>, d: number, backend: Ba
   let n = 0;
   for await (const tile of tiles) {
     n += tile.rows;
-    // Columns as rows of a matrix of their own, times the same columns as weights: every column with every other.
+    // Columns as rows of a matrix of their own, which score themselves: every column with every other.
     const columns = transpose(tile);
-    const runner = await openProduct(columns, backend);
+    const bank = await backend.openBank({ keys: tableOf(columns) });
     try {
-      const { data } = await runner.project(columns);
+      const { data } = await bank.scores(columns);
       for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] ?? 0) + (data[i] ?? 0);
     } finally {
-      await runner.close();
+      await bank.close();
     }
   }
   return matrix(
@@ -60,20 +61,6 @@ async function covarianceOf(tiles: AsyncIterable<Matrix>, d: number, backend: Ba
     d,
     Float32Array.from(sum, (x) => x / Math.max(n, 1)),
   );
-}
-
-/** rows ↦ rows · weightᵀ, as a network of one linear layer without bias. */
-function openProduct(weight: Matrix, backend: Backend): Promise<ProjectorRunner> {
-  const { rows: output, cols: input, data } = weight;
-  return backend.openProjector([
-    {
-      layers: [{ kind: 'linear', name: 'product', input, output }],
-      weights: {
-        'product.weight': { shape: [output, input], data },
-        'product.bias': { shape: [output], data: new Float32Array(output) },
-      },
-    },
-  ]);
 }
 
 /**
