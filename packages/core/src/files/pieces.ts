@@ -13,8 +13,8 @@ export function pieceName(identity: unknown): string {
   return createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 40);
 }
 
-/** What follows a piece's name in the names of a table and its seal; a trained head is a folder of the name alone. */
-const PIECE_ENDING = /\.npy(\.sha256)?$/;
+/** Names in a folder of pieces: a table's or a part of one's, its seal's, and a trained head's, which is a folder of the name alone. */
+const PIECE = /^([0-9a-f]{40}(?:\.rows-\d+-\d+)?)(?:\.npy(?:\.sha256)?)?$/;
 
 /** A file of a folder of pieces. */
 export interface Piece {
@@ -114,17 +114,18 @@ export function missingRanges(
 
 /**
  * Removes the oldest pieces until those that are left take at most `bytes`; those to `keep`, by name, stay in any case, but not
- * their parts. Files that are in use elsewhere by another name stay there.
+ * their parts. What has no piece's name is no piece, and files that are in use elsewhere by another name stay there.
  */
 export async function prunePieces(folder: string, bytes: number, keep: ReadonlySet<string>): Promise<void> {
   const names = await readdir(folder).catch((): string[] => []);
+  const matches = names.map((name) => PIECE.exec(name)).filter((match) => match !== null);
   const pieces = await Promise.all(
-    names.map(async (name) => {
+    matches.map(async ([name, own = '']) => {
       const path = join(folder, name);
       const stats = await stat(path).catch(() => undefined);
       return {
         path,
-        kept: keep.has(name.replace(PIECE_ENDING, '')),
+        kept: keep.has(own),
         changed: stats?.mtimeMs ?? 0,
         size: stats?.isDirectory() === true ? await sizeOf(path) : (stats?.size ?? 0),
       };
