@@ -2,23 +2,12 @@ import {
   type EachEmbedding,
   findBadRow,
   FreebindError,
-  type FreebindErrorCode,
   isFreebindError,
   type Modality,
   type ModalityInputs,
   type Space,
 } from '@freebind/core';
-
-/** What is never one input's fault: with these a run ends, and every input would fail alike. */
-const FATAL: ReadonlySet<FreebindErrorCode> = new Set<FreebindErrorCode>([
-  'FREEBIND_ABORTED',
-  'FREEBIND_BACKEND_FAILED',
-  'FREEBIND_CAPABILITY_MISSING',
-  'FREEBIND_CLOSED',
-  'FREEBIND_DEVICE_UNAVAILABLE',
-  'FREEBIND_FILE_MISSING',
-  'FREEBIND_PLUGIN_MISSING',
-]);
+import { FATAL } from './fatal.ts';
 
 /** The row of each input, or why it has none: by the space's `embedEach`, or, where it has none, one by one if a batch is refused. */
 export async function eachRow<M extends Modality>(
@@ -52,7 +41,8 @@ async function embedOrSplit<M extends Modality>(
       );
     return inputs.map((_, i) => checked(space, Float32Array.from(data.subarray(i * cols, (i + 1) * cols))));
   } catch (error) {
-    if (isFreebindError(error) && FATAL.has(error.code)) throw error;
+    // A file that a space misses is one of its model's.
+    if (isFreebindError(error) && (FATAL.has(error.code) || error.code === 'FREEBIND_FILE_MISSING')) throw error;
     if (inputs.length === 1) return [{ error: asRefusal(error) }];
     const alone: EachEmbedding[] = [];
     for (const input of inputs) alone.push(...(await embedOrSplit(space, modality, [input], signal)));

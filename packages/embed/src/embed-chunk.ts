@@ -2,6 +2,7 @@ import { FreebindError, isFreebindError, type Modality, type ModalityInputs, typ
 import { encodeReals, type NumberFormat } from '@freebind/core/files';
 import { eachRow } from './each-row.ts';
 import type { Skipped } from './events.ts';
+import { FATAL } from './fatal.ts';
 import type { Item } from './items.ts';
 import { mapAhead } from './map-ahead.ts';
 import type { Chunk } from './part.ts';
@@ -88,7 +89,7 @@ async function loadItem(item: Item, { reader, known, signal }: ChunkOptions): Pr
       );
     return await reader.read(item, signal);
   } catch (error) {
-    if (!isFreebindError(error) || error.code === 'FREEBIND_ABORTED') throw error;
+    if (!isFreebindError(error) || FATAL.has(error.code)) throw error;
     return { skipped: { id: item.id, code: error.code, message: error.message } };
   }
 }
