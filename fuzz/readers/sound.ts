@@ -1,10 +1,16 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { FreebindError } from '@freebind/core';
-import { decodeAudio, sniffAudio, sniffImage } from '@freebind/media';
+import { type AudioFormat, decodeAudio, sniffAudio, sniffImage } from '@freebind/media';
 import * as fc from 'fast-check';
-import { heardSamples, indexFirst, opusLength } from '../../packages/media/test/parsers.ts';
+import {
+  countPackets,
+  heardSamples,
+  indexFirst,
+  readFlacHead,
+  readMp3Head,
+  readOggLinks,
+} from '../../packages/media/test/parsers.ts';
 import { damaged, sizes } from '../damage.ts';
 import { join } from '../protobuf.ts';
 import type { Reader } from '../reader.ts';
@@ -123,8 +129,8 @@ const ogg = fc
   );
 
 /**
- * What freebind itself reads of media: their first bytes, WAV, the boxes of MP4, the length of Opus. The decoders of other formats
- * are WebAssembly of others; damage to their files is tested in packages/media.
+ * What freebind itself reads of media: their first bytes, WAV, the boxes of MP4, the pages of Ogg, the heads of FLAC and MP3. What the
+ * decoders of these make of them is `compressed-sound.ts`.
  */
 export const sound: Reader = {
   name: 'sound',
@@ -143,10 +149,18 @@ export const sound: Reader = {
     sniffImage(bytes);
     const format = sniffAudio(bytes);
     if (format === undefined || format === 'wav') return decodeAudio(bytes);
-    if (format === 'opus' && opusLength(bytes) === undefined)
-      throw new FreebindError('FREEBIND_FILE_INVALID', 'does not say its length');
-    if (format !== 'm4a') return;
+    return PARSERS[format](bytes);
+  },
+};
+
+const PARSERS: Readonly<Record<Exclude<AudioFormat, 'wav'>, (bytes: Buffer) => unknown>> = {
+  flac: readFlacHead,
+  mp3: readMp3Head,
+  vorbis: readOggLinks,
+  opus: readOggLinks,
+  m4a: (bytes) => {
     if (indexFirst(bytes).length !== bytes.length) throw new Error('An MP4 file changed its length.');
     heardSamples(bytes, 44_100);
+    return countPackets(bytes);
   },
 };

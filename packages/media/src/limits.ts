@@ -6,7 +6,7 @@ export interface MediaLimits {
   readonly maxBytes?: number;
   /** Pixels of a decoded picture, refused by its header before it is decoded. Default 100 million. */
   readonly maxPixels?: number;
-  /** Seconds of decoded sound. Default 1,800. */
+  /** Seconds of decoded sound, with samples of at most six channels at 48 kHz. Default 1,800, the most that encoders' inputs are made of. */
   readonly maxSeconds?: number;
   /** Time that fetching or reading may take. Default 60,000. */
   readonly timeoutMs?: number;

@@ -19,9 +19,9 @@ export function sniffAudio(bytes: Uint8Array): AudioFormat | undefined {
   if (says(bytes, 0, 'fLaC')) return 'flac';
   if (says(bytes, 0, 'OggS')) return sniffOgg(bytes);
   if (says(bytes, 4, 'ftyp')) return 'm4a';
-  const start = says(bytes, 0, 'ID3') ? id3Length(bytes) : 0;
+  const start = id3Length(bytes);
   if (says(bytes, start, 'fLaC')) return 'flac';
-  if (says(bytes, 0, 'ID3')) return 'mp3';
+  if (start > 0) return 'mp3';
   // An MPEG frame header: eleven bits of sync, layer III, and neither a reserved version nor bit rate 15.
   const [a = 0, b = 0, c = 0] = bytes;
   return a === 0xff && (b & 0xe6) === 0xe2 && (b & 0x18) !== 0x08 && c >> 4 !== 15 ? 'mp3' : undefined;
@@ -34,8 +34,9 @@ function sniffOgg(bytes: Uint8Array): AudioFormat | undefined {
   return says(bytes, body + 1, 'vorbis') ? 'vorbis' : undefined;
 }
 
-/** Bytes of an ID3v2 tag, of which each of four carries seven bits. */
-function id3Length(bytes: Uint8Array): number {
+/** Bytes of the ID3v2 tag in front, whose length is in four bytes of seven bits; 0 where there is none. */
+export function id3Length(bytes: Uint8Array): number {
+  if (!says(bytes, 0, 'ID3')) return 0;
   const [a = 0, b = 0, c = 0, d = 0] = bytes.subarray(6, 10);
   return 10 + ((a << 21) | (b << 14) | (c << 7) | d);
 }
@@ -45,7 +46,7 @@ function starts(bytes: Uint8Array, wanted: readonly number[]): boolean {
 }
 
 /** Whether ASCII `text` stands at `offset`. */
-function says(bytes: Uint8Array, offset: number, text: string): boolean {
+export function says(bytes: Uint8Array, offset: number, text: string): boolean {
   for (let i = 0; i < text.length; i++) if (bytes[offset + i] !== text.charCodeAt(i)) return false;
   return true;
 }

@@ -79,16 +79,6 @@ describe('compressed sounds', () => {
     const lost = middle.map((channel, c) => channel.map((x, i) => x - (channels[c]?.[start + i] ?? Number.NaN)));
     expect(power(lost) / power(middle)).toBeLessThan(0.01);
   });
-
-  test.for(['flac', 'mp3', 'ogg', 'opus', 'm4a'])(
-    '%s that is cut or overwritten is refused or shorter, never a crash',
-    async (name) => {
-      const file = await readFile(fixture(`tone.${name}`));
-      for (const bad of [file.subarray(0, 60), file.subarray(0, file.length >> 1), Buffer.from(file).fill(0x55, 100)]) {
-        expect(await outcomeOf(decodeAudio(bad))).toMatch(/^(read|FREEBIND_FILE_INVALID)$/);
-      }
-    },
-  );
 });
 
 describe('refuses', () => {
@@ -118,15 +108,6 @@ describe('refuses', () => {
       code: 'FREEBIND_NUMBER_INVALID',
       message: expect.stringContaining('Sample 3999 of channel 0 is NaN'),
     });
-  });
-
-  test('what lasts longer than the limit', async () => {
-    const hour = wavFile(
-      Array.from({ length: 3600 }, () => 0),
-      { sampleRate: 1 },
-    );
-    await expect(decodeAudio(hour)).rejects.toMatchObject({ message: expect.stringContaining('lasts 3600 s') });
-    await expect(decodeAudio(hour, { maxSeconds: 3600 })).resolves.toMatchObject({ sampleRate: 1 });
   });
 
   test('to go on after its signal', async () => {

@@ -45,7 +45,7 @@ export function retrieve(program: Command, session: Session): void {
     .command('retrieve')
     .description('Embed clips, pictures and texts with a recipe or a space, and print how alike they are.')
     .argument('<recipe>', 'a published variant, such as imagebind++; a recipe, its .json file, or a space')
-    .option('--audio <files...>', 'sounds: WAV, FLAC, MP3, Ogg, M4A')
+    .option('--audio <files...>', 'sounds: WAV, FLAC, MP3, Ogg, and M4A after npm i node-web-audio-api')
     .option('--image <files...>', 'pictures: JPEG, PNG, WebP, AVIF, GIF')
     .option('--text <texts...>', 'texts, each in quotes')
     .option('--bonds <dir>', "folder of bonds (default: the config's)")
