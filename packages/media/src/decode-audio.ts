@@ -19,9 +19,9 @@ type Audio = ModalityInputs['audio'];
  * A sound that is too long is refused by what its file says of itself, and where that is a lie as soon as more than `maxSeconds` has come
  * out, M4A by what it says alone.
  *
- * What was cut short is refused where the format tells: WAV by its size, FLAC by its number of samples, Ogg by pages, MP3 by the frames and
- * bytes that its first frame counts, M4A by its edit list, to two packets. FLAC and MP3 of encoders that did not know their length, and Ogg
- * that is cut between two pages, are shorter sounds.
+ * What was cut short is refused where the format tells: WAV by its size, FLAC by its number of samples and by frames, Ogg by pages, MP3 by the frames and
+ * bytes that its first frame counts, M4A by its edit list, to two packets. Shorter sounds are MP3 of
+ * encoders that did not know their length, FLAC of such that is cut between two frames, and Ogg that is cut between two pages.
  *
  * @throws FREEBIND_FILE_INVALID for bytes that are no such sound, are damaged or cut short, or last longer than `maxSeconds`, or for its
  * time are more samples than six channels at 48 kHz have

@@ -55,9 +55,9 @@ export class SoundSoFar {
     checkSamples(this.#format, size, maxSeconds);
   }
 
-  /** Leaves out what is behind `samples` of a channel. */
+  /** Leaves out what is behind `samples` of a channel, all where there are none in front of them. */
   cutTo(samples: number): void {
-    while (this.#samples > samples) {
+    while (this.#samples > Math.max(0, samples)) {
       const last = this.#pieces.pop() ?? [];
       const length = last[0]?.length ?? 0;
       const left = Math.max(0, length - (this.#samples - samples));

@@ -30,6 +30,9 @@ async function vbri(): Promise<Buffer> {
   return Buffer.concat([first, ...frames]);
 }
 
+/** Where the last frame of tone.flac begins. */
+const lastFrame = (file: Buffer): number => file.lastIndexOf(Buffer.from([0xff, 0xf8]));
+
 /** Where the pages of an Ogg file begin. */
 function pagesOf(file: Buffer): readonly number[] {
   const pages: number[] = [];
@@ -49,16 +52,21 @@ describe('a sound that was cut short', () => {
     await expect(decodeAudio((await fixture(name)).fill(0x55, 100))).rejects.toMatchObject(refused(/./));
   });
 
-  test('FLAC says how much is there', async () => {
+  test('FLAC that ends between two frames is refused by its length, and a shorter sound where that is not known', async () => {
     const file = await fixture('flac');
-    await expect(decodeAudio(file.subarray(0, -100))).rejects.toMatchObject(refused(/has 3456 of the 4000 samples/));
-  });
-
-  test('FLAC whose encoder did not know its length is a shorter sound', async () => {
-    const file = await fixture('flac');
+    const end = lastFrame(file);
+    await expect(decodeAudio(file.subarray(0, end))).rejects.toMatchObject(refused(/has 3456 of the 4000 samples/));
     file.fill(0, 22, 26);
     expect(await lengthOf(file)).toBe(4000);
-    expect(await lengthOf(file.subarray(0, -100))).toBe(3456);
+    expect(await lengthOf(file.subarray(0, end))).toBe(3456);
+  });
+
+  test('FLAC is refused where it ends within a frame, and where one is damaged, though its length is not known', async () => {
+    const file = await fixture('flac');
+    file.fill(0, 22, 26);
+    await expect(decodeAudio(file.subarray(0, -100))).rejects.toMatchObject(refused(/frame without its end/));
+    file.writeUInt8(file.readUInt8(9900) ^ 1, 9900);
+    await expect(decodeAudio(file)).rejects.toMatchObject(refused(/damaged/));
   });
 
   test('MP3 is refused by Xing’s count and by VBRI’s, to the frame', async () => {
@@ -88,6 +96,12 @@ describe('a sound that was cut short', () => {
       expect(await lengthOf(file)).toBeGreaterThanOrEqual(length ?? 0);
       expect(await lengthOf(twice.subarray(0, file.length))).toBe(length);
     }
+  });
+
+  test('Opus that ends in what is skipped in front has no samples', async () => {
+    const file = await fixture('opus');
+    file.writeBigInt64LE(5n, file.lastIndexOf('OggS') + 6);
+    await expect(decodeAudio(file)).rejects.toMatchObject(refused(/no samples/));
   });
 
   test('M4A with its index in front is refused when packets are missing', async () => {

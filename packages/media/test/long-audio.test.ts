@@ -47,6 +47,15 @@ describe('a sound of an hour', () => {
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(63e6);
   });
 
+  test('of FLAC headers in a row, each of which may be an end, is refused in no time', async () => {
+    const header = silentFlac({ samples: 1 }).subarray(42, -4);
+    const rows = Buffer.concat([silentFlac({ samples: 1 }), ...Array.from({ length: 80_000 }, () => header)]);
+    const start = process.cpuUsage();
+    await expect(decodeAudio(rows)).rejects.toMatchObject(refused('it is damaged'));
+    // To look through a frame's start for each of them took 6 s of 128 kB, and four times that of twice as much.
+    expect(process.cpuUsage(start).user).toBeLessThan(5e6);
+  });
+
   test('of FLAC is read where that is allowed', async () => {
     const { channels } = await decodeAudio(silentFlac({ samples: 3600 * 50, sampleRate: 50 }), { maxSeconds: 4000 });
     expect(channels[0]?.length).toBeGreaterThanOrEqual(3600 * 50);
