@@ -20,6 +20,9 @@ export interface OggPage {
   readonly goesOn: boolean;
 }
 
+/** Most streams behind each other: a programme of half an hour has tens, and a decoder starts anew for each, in 5 to 20 ms. */
+const MOST_LINKS = 100;
+
 /** The pages of one stream, each whole, from the first; files may have several streams, one behind the other. */
 export type OggLink = readonly OggPage[];
 
@@ -51,7 +54,12 @@ export function readOggLinks(bytes: Uint8Array): readonly OggLink[] {
   }
   if (link.at(-1)?.goesOn === true)
     throw unreadable('The Ogg file ends within a packet: it was cut short. Get it again from its source.');
-  return link.length === 0 ? links : [...links, link];
+  if (link.length > 0) links.push(link);
+  if (links.length > MOST_LINKS)
+    throw unreadable(
+      `The Ogg file has ${links.length} streams behind each other, more than the ${MOST_LINKS} that are decoded. Cut it into pieces.`,
+    );
+  return links;
 }
 
 /** The page at a place, or undefined where there is none. @throws FREEBIND_FILE_INVALID for one that is not all there */

@@ -114,6 +114,14 @@ describe('a sound of an hour', () => {
   });
 });
 
+test('Ogg with more streams behind each other than a programme has is refused', async () => {
+  const file = await fixture('opus');
+  const head = file.subarray(0, file.indexOf('OggS', 4));
+  const links = (count: number) =>
+    Buffer.concat([...Array.from({ length: count - 1 }, () => [head, head]).flat(), file]);
+  await expect(decodeAudio(links(102))).rejects.toMatchObject(refused('more than the 100'));
+});
+
 describe('a sound with more samples than its time explains', () => {
   const wide = { samples: 3 * BLOCK, sampleRate: 655_350, channels: 8 } as const;
 
