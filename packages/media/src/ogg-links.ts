@@ -16,6 +16,8 @@ export interface OggPage {
   readonly position: number;
   readonly isFirst: boolean;
   readonly isLast: boolean;
+  /** Packets that end in it. */
+  readonly packets: number;
   /** Whether its last packet goes on in another page. */
   readonly goesOn: boolean;
 }
@@ -80,6 +82,7 @@ function readPage(bytes: Uint8Array, at: number): OggPage | undefined {
     position: Number(view.getBigInt64(6, true)),
     isFirst: (flags & BEGIN) !== 0,
     isLast: (flags & END) !== 0,
+    packets: lengths.filter((length) => length < 255).length,
     goesOn: lengths.at(-1) === 255,
   };
 }

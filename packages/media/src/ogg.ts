@@ -18,10 +18,30 @@ export async function decodeVorbis(bytes: Uint8Array, sound: SoundSoFar): Promis
   const { OggVorbisDecoder } = await import('@wasm-audio-decoders/ogg-vorbis');
   await using(new OggVorbisDecoder(), async (decoder) => {
     for (const link of links) {
-      for (const page of link) sound.add(await decoder.decode(page.bytes));
+      const start = startOf(link);
+      const piece = Buffer.concat(link.slice(0, start).map((page) => page.bytes));
+      if (start === link.length) {
+        sound.add(await decoder.decodeFile(piece));
+        continue;
+      }
+      sound.add(await decoder.decode(piece));
+      for (const page of link.slice(start)) sound.add(await decoder.decode(page.bytes));
       sound.add(await decoder.flush());
     }
   });
+}
+
+/** Packets of Vorbis's head (Vorbis I, 4.2). */
+const HEAD_PACKETS = 3;
+
+/**
+ * Pages up to the first with sound and the one behind it, by which the decoder knows its end: of a piece without sound it would make tens of
+ * thousands of empty channels, as many as a number says that it has not set yet.
+ */
+function startOf(link: OggLink): number {
+  let packets = 0;
+  const sound = link.findIndex((page) => (packets += page.packets) > HEAD_PACKETS);
+  return sound < 0 ? link.length : Math.min(sound + 2, link.length);
 }
 
 /**
