@@ -55,7 +55,7 @@ function tell(
   const total = {
     seconds: stages.reduce((sum, { seconds }) => sum + seconds, 0),
     memory: Math.max(0, ...stages.map(({ memory }) => memory)),
-    disk: stages.reduce((sum, { disk }) => sum + disk, 0),
+    disk: Math.max(0, ...stages.map(({ disk }) => disk)),
   };
   session.result({ type: 'result', machine, stages, total }, format(machine, stages, total));
 }

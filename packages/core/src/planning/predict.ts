@@ -1,18 +1,13 @@
 import type { Backend } from '../backend.ts';
 import { measureBackend } from '../backend-rates.ts';
 import { FreebindError } from '../errors.ts';
-import { HELD_BYTES } from '../training/held-tables.ts';
+import { KEPT } from '../training/checkpoint.ts';
 import { CHECKPOINT_SECONDS } from '../training/run.ts';
+import { DiskSpace } from './disk-space.ts';
+import { memoryOfStages } from './memory.ts';
 import { type DiskRates, Probe } from './probe.ts';
 import type { Stage } from './stages.ts';
-import {
-  activationNumbers,
-  operationsOf,
-  stateNumbers,
-  trainingStepOperations,
-  type Work,
-  writtenNumbers,
-} from './work.ts';
+import { operationsOf, tableBytes, trainingStepOperations, type Work, writtenNumbers } from './work.ts';
 
 /** A stage with what it will take on this machine. */
 export interface PlannedStage {
@@ -20,9 +15,9 @@ export interface PlannedStage {
   /** Floating-point operations of its products. */
   readonly operations: number;
   readonly seconds: number;
-  /** Most memory of the process, runtime and garbage included: what it was when this was tried, and what the whole work holds beyond that. */
+  /** Most memory of the process, runtime and garbage included. */
   readonly memory: number;
-  /** Bytes of float32 that it writes and that are there at once. */
+  /** Most bytes that lie there while it runs, of all that was written up to it. */
   readonly disk: number;
 }
 
@@ -41,79 +36,69 @@ export async function predict(
   backend: Backend,
   signal?: AbortSignal,
 ): Promise<{ readonly machine: ProbedMachine; readonly stages: readonly PlannedStage[] }> {
+  // Before anything is tried: what the process takes with its runtime.
+  const memory = memoryOfStages(stages, process.memoryUsage.rss());
   const { matrix } = await measureBackend(backend);
   const probe = new Probe(backend, matrix);
-  const disk = await probe.disk();
+  const rates = await probe.disk();
   const planned: PlannedStage[] = [];
-  for (const { name, works, disk: bytes } of stages) {
+  const space = new DiskSpace();
+  for (const [i, stage] of stages.entries()) {
     if (signal?.aborted === true)
       throw new FreebindError('FREEBIND_ABORTED', 'Planning was stopped.', { cause: signal.reason });
-    let [seconds, memory] = [0, process.memoryUsage.rss()];
-    for (const work of works) {
-      const cost = await costOf(work, probe, disk);
+    let [seconds, checkpoints] = [0, 0];
+    for (const work of stage.works) {
+      const cost = await costOf(work, probe, rates);
       seconds += cost.seconds;
-      const beyond = memoryOf(work) - memoryOf(cost.tried);
-      memory = Math.max(memory, process.memoryUsage.rss() + Math.max(0, beyond));
+      checkpoints += cost.checkpoints;
     }
-    planned.push({ name, operations: sum(works.map(operationsOf)), seconds, memory, disk: bytes });
+    const { name, works } = stage;
+    const operations = sum(works.map(operationsOf));
+    planned.push({ name, operations, seconds, memory: memory[i] ?? Number.NaN, disk: space.write(stage, checkpoints) });
   }
   const { id, device } = backend.manifest;
-  return { machine: { backend: id, device, matrix, disk }, stages: planned };
+  return { machine: { backend: id, device, matrix, disk: rates }, stages: planned };
 }
 
-/** Seconds of a work, and as how much of it it was tried. */
-async function costOf(
-  work: Work,
-  probe: Probe,
-  disk: DiskRates,
-): Promise<{ readonly seconds: number; readonly tried: Work }> {
-  const writing = 4 * writtenNumbers(work) * disk.write;
+/** Seconds of a work, and bytes of the checkpoints that lie there at once. */
+interface Cost {
+  readonly seconds: number;
+  readonly checkpoints: number;
+}
+
+async function costOf(work: Work, probe: Probe, disk: DiskRates): Promise<Cost> {
+  const bytes = 4 * writtenNumbers(work);
+  const writing = bytes * disk.write;
   switch (work.kind) {
     case 'check':
-      return { seconds: work.rows * work.cols * disk.check, tried: work };
+      return taking(work.rows * work.cols * disk.check);
     case 'aggregate': {
       const { queries, line } = await probe.aggregation(work);
-      const seconds = (work.queries / queries) * (line.fixed + line.each * work.bank) + writing;
-      return { seconds, tried: { ...work, queries } };
+      return taking((work.queries / queries) * (line.fixed + line.each * work.bank) + writing);
     }
     case 'project':
-      return { seconds: work.rows * (await probe.projection(work)) + writing, tried: work };
+      return taking(work.rows * (await probe.projection(work)) + writing);
     case 'fit': {
       const line = await probe.fitting(work);
-      return { seconds: line.fixed + line.each * work.rows, tried: work };
+      return taking(line.fixed + line.each * work.rows);
     }
     case 'train': {
-      if (work.steps === 0) return { seconds: 0, tried: work };
-      const { line, start, batch } = await probe.step(work);
+      if (work.steps === 0) return taking(0);
+      const { line, start } = await probe.step(work);
       const steps = work.steps * (line.fixed + line.each * trainingStepOperations(work));
-      const checkpoints = writing * (1 + Math.floor(steps / CHECKPOINT_SECONDS));
-      const seconds = start + steps + checkpoints + tableBytes(work) * disk.read;
-      return { seconds, tried: { ...work, batch, rows: batch } };
+      // One when it is done, and one a minute before; the oldest goes when the next is whole.
+      const saves = 1 + Math.floor(steps / CHECKPOINT_SECONDS);
+      return {
+        seconds: start + steps + saves * writing + tableBytes(work) * disk.read,
+        checkpoints: Math.min(saves, KEPT + 1) * bytes,
+      };
     }
   }
 }
 
-/**
- * Most bytes that a work holds. A step holds its activations and about as much again of their gradients, and
- * its state twice: what a step reads and what it writes.
- */
-export function memoryOf(work: Work): number {
-  switch (work.kind) {
-    case 'check':
-    case 'fit':
-      return 4 * 2 ** 20 * 4;
-    case 'aggregate':
-      // A tile of queries and of results, two tiles of the bank of at most 32 MiB each, a block of scores and of weights.
-      return 4 * (Math.min(work.queries, 4096) * (2 * work.keyCols + 3 * work.valueCols) + 2 * 2 ** 23 + 2 * 2 ** 22);
-    case 'project':
-      return 4 * (2 * operationsOf({ ...work, rows: 1 }) + Math.min(work.rows, 4096) * 8192);
-    case 'train':
-      return Math.min(tableBytes(work), HELD_BYTES) + 4 * (2 * stateNumbers(work) + 2 * activationNumbers(work));
-  }
-}
-
-function tableBytes({ rows, tables }: Extract<Work, { readonly kind: 'train' }>): number {
-  return 4 * rows * sum(Object.values(tables));
+/** Of a work without checkpoints. */
+function taking(seconds: number): Cost {
+  return { seconds, checkpoints: 0 };
 }
 
 function sum(numbers: readonly number[]): number {

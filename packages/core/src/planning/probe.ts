@@ -27,11 +27,10 @@ export interface Line {
   readonly each: number;
 }
 
-/** Seconds of a training step in its operations, and of what comes before the first, as a batch of this size was tried. */
+/** Seconds of a training step in its operations, and of what comes before the first. */
 export interface TriedStep {
   readonly line: Line;
   readonly start: number;
-  readonly batch: number;
 }
 
 /** What a machine was found to take. Rates of files are those of files that the system has in memory, as it has what was just written. */
@@ -115,10 +114,10 @@ export class Probe {
     const large = await this.#timeStep(work, batch);
     const at = [operations(batch), large.seconds] as const;
     // A batch that was tried needs no line.
-    if (batch === work.batch) return { batch, start: large.start, line: { fixed: 0, each: at[1] / at[0] } };
+    if (batch === work.batch) return { start: large.start, line: { fixed: 0, each: at[1] / at[0] } };
     const half = 2 * Math.ceil(batch / 4);
     const small = await this.#timeStep(work, half);
-    return { batch, start: large.start, line: lineThrough([operations(half), small.seconds], at) };
+    return { start: large.start, line: lineThrough([operations(half), small.seconds], at) };
   }
 
   async #timeStep(work: TrainWork, batch: number): Promise<{ readonly seconds: number; readonly start: number }> {

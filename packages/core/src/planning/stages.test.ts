@@ -55,6 +55,16 @@ describe('the stages of a recipe', () => {
     });
   });
 
+  test('keep a piece of every head, and with the last the bond with all of them', () => {
+    const heads = stages.filter(({ name }) => name.startsWith('u-d-vt: head'));
+    // 8 → 2048 → 6 with biases, and scale, shift, mean and variance of both norms.
+    const weights = 4 * (8 * 2048 + 2048 + 2048 * 6 + 6 + 4 * (2048 + 6));
+    expect(heads.map(({ disk, whole }) => [disk, whole])).toEqual([
+      [weights, false],
+      [3 * weights, true],
+    ]);
+  });
+
   test('take the steps of every epoch', () => {
     const steps = stages.flatMap(({ works }) => works.flatMap((work) => (work.kind === 'train' ? [work.steps] : [])));
     expect(steps).toEqual([(600 / 50) * 5, (100 / 50) * 5, (600 / 50) * 20, (100 / 50) * 20]);
@@ -92,6 +102,9 @@ describe('the stages of a fused space', () => {
     expect(prepare?.works[0]).toEqual({ kind: 'fit', rows: 1000, cols: 12, axes: 10 });
     expect(prepare?.works[2]).toEqual({ kind: 'fit', rows: 500, cols: 8 }); // narrower than asked for: only scaled
     expect(embedded?.disk).toBe(4 * 70 * 512);
+    // Prepared latents go when the space is whole.
+    expect(prepare).toMatchObject({ disk: 0, scratch: 4 * (1000 * 10 + 500 * 8) });
+    expect(stages.map(({ whole = false }) => whole)).toEqual([false, false, true, false]);
     // The preparation is a layer in front.
     expect(operationsOf(embedded?.works[0] ?? { kind: 'check', rows: 0, cols: 0 })).toBe(
       2 * 70 * (12 * 10 + 4 * 2 * 4 * 10 * 10 + 10 * 512),

@@ -13,13 +13,18 @@ import { stepsPerEpoch } from '../training/batch-order.ts';
 import { type BondTraining, headsOf } from '../training/bond-options.ts';
 import { pairsOf } from '../training/head.ts';
 import { type PlannedBond, planTraining, rowsOf } from '../training/training-plan.ts';
-import { type Work, writtenNumbers } from './work.ts';
+import { parameterNumbers, type Work, writtenNumbers } from './work.ts';
 
 /** One line of a plan: what is done, and what of it lies on disk, in bytes of float32. */
 export interface Stage {
   readonly name: string;
   readonly works: readonly Work[];
+  /** Bytes that stay, finished pieces in the reuse folder among them. */
   readonly disk: number;
+  /** Bytes beside checkpoints that go with them, when the bond or the space is whole. Default 0. */
+  readonly scratch?: number;
+  /** With its end a bond or a space is whole. */
+  readonly whole?: boolean;
 }
 
 /** A table of which only the shape is known: to plan with. Reading it is an error. */
@@ -79,6 +84,7 @@ function bondStages(bond: PlannedBond, tables: Tables, training: BondTraining): 
   const direction = { kind, unified: shapes(unified), expert: shapes(expert) };
   const [from, into] = kind === 'displacement' ? [unified, expert] : [expert, unified];
   const layers = projector({ input: from.dimension, output: into.dimension, hidden: training.hidden });
+  const weights = 4 * parameterNumbers(layers);
   const trained = heads.map((head, i): Stage => {
     const { rows = 0, steps = 0 } = bond.heads[i] ?? {};
     const pairs = pairsOf(direction, training.pairs, head);
@@ -94,8 +100,10 @@ function bondStages(bond: PlannedBond, tables: Tables, training: BondTraining): 
         pairs.flatMap(({ left, right }) => [left.table, right.table]).map((name) => [name, widthOf(name, widthIn)]),
       ),
     };
-    // Two checkpoints are kept while a head is trained.
-    return { name: `${id}: head ${head.name}`, works: [work], disk: 2 * 4 * writtenNumbers(work) };
+    const whole = i === heads.length - 1;
+    // Its piece in the reuse folder, and behind the last head the bond with all of them.
+    const disk = weights * (whole ? 1 + heads.length : 1);
+    return { name: `${id}: head ${head.name}`, works: [work], disk, whole };
   });
   return [{ name: `${id}: pseudo pairs`, works: aggregated, disk: bytesOf(aggregated) }, ...trained];
 }
@@ -177,14 +185,18 @@ export function fuseStages(options: {
     const front = prepared ? [linear(cols, widthOfLatents(cols))] : [];
     return { kind: 'project', rows, mixture: [[...front, ...(adapters[modality] ?? [])]] };
   });
+  const preparedBy = prepared ? entries.map(([, { cols }]) => linear(cols, widthOfLatents(cols))) : [];
+  const weights = 4 * parameterNumbers([...Object.values(adapters).flat(), ...preparedBy]);
   return [
     {
       name: `${name}: check latents`,
       works: entries.map(([, { cols, views }]) => ({ kind: 'check', rows: items * views, cols })),
       disk: 0,
     },
-    ...(prepared ? [{ name: `${name}: prepare latents`, works: preparation, disk: bytesOf(preparation) }] : []),
-    { name: `${name}: fuse`, works: [train], disk: 2 * 4 * writtenNumbers(train) },
+    ...(prepared
+      ? [{ name: `${name}: prepare latents`, works: preparation, disk: 0, scratch: bytesOf(preparation) }]
+      : []),
+    { name: `${name}: fuse`, works: [train], disk: weights, whole: true },
     ...(embedded.length > 0 ? [{ name: `${name}: embed tables`, works: embedded, disk: bytesOf(embedded) }] : []),
   ];
 }

@@ -95,6 +95,11 @@ export function trainingStepOperations({
   return sum([...runs, ...pairs]);
 }
 
+/** Numbers of layers' parameters. */
+export function parameterNumbers(layers: readonly Layer[]): number {
+  return sum(parametersOf(layers).map(({ shape }) => shape.reduce((a, b) => a * b, 1)));
+}
+
 /** Numbers of a training state: every parameter, and two moments of those that gradients move. */
 export function stateNumbers({ networks }: Pick<TrainWork, 'networks'>): number {
   const counts = Object.values(networks).flatMap((layers) =>
@@ -106,11 +111,16 @@ export function stateNumbers({ networks }: Pick<TrainWork, 'networks'>): number 
 /** Numbers that a step keeps for its way back: each layer's output in each run, and the logits of one pair. */
 export function activationNumbers({ batch, mixup, networks, objective }: Omit<TrainWork, 'steps'>): number {
   const rows = mixup ? batch / 2 : batch;
-  const runs = networkRuns(objective).map(({ network }) => rows * sum(widths(networks[network] ?? [])));
+  const runs = networkRuns(objective).map(({ network }) => rows * sum(layerWidths(networks[network] ?? [])));
   return sum(runs) + rows ** 2;
 }
 
-/** Numbers of a stage's result that are written to disk. */
+/** Bytes of the tables that are trained on. */
+export function tableBytes({ rows, tables }: Pick<TrainWork, 'rows' | 'tables'>): number {
+  return 4 * rows * sum(Object.values(tables));
+}
+
+/** Numbers of a stage's result that are written to disk, of training one checkpoint. */
 export function writtenNumbers(work: Work): number {
   switch (work.kind) {
     case 'aggregate':
@@ -144,13 +154,13 @@ function linears(
 }
 
 /** Columns that leave each layer, blocks and what is in them alike. */
-function widths(layers: readonly Layer[], input = 0): readonly number[] {
+export function layerWidths(layers: readonly Layer[], input = 0): readonly number[] {
   let width = input;
   return layers.flatMap((layer) => {
     if (layer.kind === 'linear') width = layer.output;
     else if (layer.kind === 'batch-norm' || layer.kind === 'layer-norm') width = layer.size;
     if (layer.kind !== 'residual') return [width];
-    const inner = widths(layer.layers, width);
+    const inner = layerWidths(layer.layers, width);
     width = inner.at(-1) ?? width;
     return [...inner, width];
   });

@@ -33,7 +33,8 @@ export interface CheckpointFolder {
   save(checkpoint: Checkpoint): Promise<string>;
 }
 
-const KEPT = 2;
+/** Newest checkpoints that are kept. */
+export const KEPT = 2;
 const NAME = /^checkpoint-(\d+)\.safetensors$/;
 /** The loss curve's name in the file; a trainer's own tensors have a slash in their names, but for `temperature`. */
 const LOSSES = 'losses';
