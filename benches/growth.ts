@@ -11,11 +11,8 @@ import {
   type Table,
   tableOf,
 } from '@freebind/core';
-import { writeFileAtomic } from '@freebind/core/files';
 import { ADAM, collectPseudoPairs, train } from '@freebind/core/training';
-import { renderResults } from './page.ts';
-import { fitExponent, type Growth, pagePath, recordGrowth, thisMachine } from './results.ts';
-import { digits, formatMs, formatTable } from './table.ts';
+import { fitExponent, type Found, type Growth } from './results.ts';
 import { unitRowsOf } from './tasks/inputs.ts';
 
 const TIMES = [1, 4, 16, 64];
@@ -83,13 +80,7 @@ const GROWING: readonly Growing[] = [
 ];
 
 /** Seconds of collection, training and evaluation by rows, with the exponents fitted to them. */
-export async function growth({
-  smallest,
-  record,
-}: {
-  readonly smallest: boolean;
-  readonly record: boolean;
-}): Promise<void> {
+export async function growth({ smallest }: { readonly smallest: boolean }): Promise<Found> {
   const first = smallest ? 256 : 512;
   const fb = await freebind({ backend: ['onnx', { threads: availableParallelism() }] });
   const found: Growth[] = [];
@@ -114,15 +105,5 @@ export async function growth({
   } finally {
     await fb.close();
   }
-  const lines = found.map(({ name, exponent, expected, points }) => [
-    name,
-    ...points.map(({ seconds }) => formatMs(1000 * seconds)),
-    digits(exponent),
-    String(expected),
-  ]);
-  const heads = (found[0]?.points ?? []).map(({ rows }) => `${rows} rows`);
-  console.log(formatTable([['growth', ...heads, 'exponent', 'of operations'], ...lines]));
-  if (!record) return;
-  const machine = thisMachine();
-  await writeFileAtomic(pagePath(machine), renderResults(await recordGrowth(machine, found)));
+  return { growth: found };
 }

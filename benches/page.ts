@@ -1,10 +1,12 @@
 import * as Plot from '@observablehq/plot';
 import { axis, figure, type Html, html, renderPage } from '@freebind/report';
+import { findingLines, findingsByScript } from './findings.ts';
 import type { Growth, RecordedRow, Results } from './results.ts';
 import { describeBackend, digits, formatMs, formatRate, formatRatio, ranInSoftware } from './table.ts';
 
 /** The figures of one machine as a page of their own: shares and ratios as plots, all rows as a table. */
-export function renderResults({ machine, rows, growth = [] }: Results): string {
+export function renderResults(results: Results): string {
+  const { machine, rows, growth = [] } = results;
   const { processor, cores, memoryGiB, platform } = machine;
   const measured = rows.filter(({ share }) => share !== null);
   const against = rows.filter(({ ratio }) => ratio !== null);
@@ -25,7 +27,12 @@ export function renderResults({ machine, rows, growth = [] }: Results): string {
       )}
       ${growth.length > 0 ? growthPlot(growth) : ''}
     </div>
-    <div class="table">${table(rows)}</div>`;
+    <div class="table">${table([HEADS, ...rows.map(cells)])}</div>
+    ${[...findingsByScript(results)].map(
+      ([script, findings]) =>
+        html`<h2>${script}</h2>
+          <div class="table">${table(findingLines(findings))}</div>`,
+    )}`;
   return renderPage({ title, body, footer: 'Made by npm run bench -- --record' });
 }
 
@@ -93,8 +100,10 @@ function growthPlot(growth: readonly Growth[]): Html {
   });
 }
 
-function table(rows: readonly RecordedRow[]): Html {
-  const heads = ['task', 'backend', 'time', 'rate', 'share', 'busy', 'memory', 'peer', 'ratio', 'recorded'];
+const HEADS = ['task', 'backend', 'time', 'rate', 'share', 'busy', 'memory', 'peer', 'ratio', 'recorded'];
+
+/** Heads and lines. */
+function table([heads = [], ...lines]: readonly (readonly string[])[]): Html {
   return html`<table>
     <thead>
       <tr>
@@ -102,10 +111,10 @@ function table(rows: readonly RecordedRow[]): Html {
       </tr>
     </thead>
     <tbody>
-      ${rows.map(
-        (row) =>
+      ${lines.map(
+        (line) =>
           html`<tr>
-            ${cells(row).map((cell) => html`<td>${cell}</td>`)}
+            ${line.map((cell) => html`<td>${cell}</td>`)}
           </tr>`,
       )}
     </tbody>

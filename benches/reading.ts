@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { freebind, initialise, matrix, type Matrix, projector, random, type Table, tableOf } from '@freebind/core';
 import { createNpy, openNpy } from '@freebind/core/files';
 import { ADAM, train } from '@freebind/core/training';
+import type { Finding } from './findings.ts';
 import { median, pairedRatio, spread } from './harness.ts';
-import { formatMs, formatTable } from './table.ts';
+import type { Found } from './results.ts';
 import { unitRowsOf } from './tasks/inputs.ts';
 
 /** FreeBind's step, and tables beyond what a run holds in memory (512 MiB of float32); and a step so small that reading shows. */
@@ -16,20 +17,20 @@ const SIZES = [
 type Size = (typeof SIZES)[number];
 
 /** Steps a second of training from float16 tables on disk, over those from the same rows in memory. */
-export async function reading({ smallest }: { readonly smallest: boolean }): Promise<void> {
-  const lines = [['step', 'in memory', 'from disk', '±', 'rate from disk', 'at least']];
+export async function reading({ smallest }: { readonly smallest: boolean }): Promise<Found> {
+  const findings: Finding[] = [];
   for (const size of smallest ? SIZES.slice(1) : SIZES) {
     const folder = await mkdtemp(join(tmpdir(), 'freebind-bench-reading-'));
     try {
-      lines.push(await measure(size, folder));
+      findings.push(await measure(size, folder));
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
   }
-  console.log(formatTable(lines));
+  return { findings };
 }
 
-async function measure(size: Size, folder: string): Promise<string[]> {
+async function measure(size: Size, folder: string): Promise<Finding> {
   const { batch, input, hidden, output, segment, segments } = size;
   const files = {
     source: await write(folder, 'source', size.rows, input),
@@ -72,15 +73,18 @@ async function measure(size: Size, folder: string): Promise<string[]> {
     for (const run of runs)
       await run.return({ networks: {}, temperature: 1, losses: new Float64Array(0), trainedOn: [] });
     const [memory = [], disk = []] = times;
-    const rate = pairedRatio(memory, disk);
-    return [
-      `batch ${batch}, ${input} → ${hidden} → ${output}`,
-      formatMs(median(memory)),
-      formatMs(median(disk)),
-      `${(50 * spread(disk)).toFixed(0)} %`,
-      `${(100 * rate).toFixed(0)} %`,
-      '90 %',
-    ];
+    return {
+      script: 'reading',
+      what: `batch ${batch}, ${input} → ${hidden} → ${output}`,
+      backend: backend.manifest.id,
+      figures: {
+        'a step in memory, ms': median(memory),
+        'from disk, ms': median(disk),
+        '±, %': 50 * spread(disk),
+        'rate from disk, %': 100 * pairedRatio(memory, disk),
+        'at least, %': 90,
+      },
+    };
   } finally {
     await fb.close();
     await source.close();

@@ -1,6 +1,7 @@
 import { type Backend, freebind, isFreebindError } from '@freebind/core';
 import { OWN_BACKENDS } from '@freebind/core/config';
-import type { RecordedRow, Results } from './results.ts';
+import { findingLines, findingsByScript } from './findings.ts';
+import type { Machine, RecordedRow, Results } from './results.ts';
 import { describeBackend, formatMs, formatRate, formatRatio, markdownTable } from './table.ts';
 
 /** Puts `content` between a text's two marks of this name, which say what writes it. @throws when it has none */
@@ -66,11 +67,21 @@ function cellsIn(text: string, name: string): string[] | undefined {
 export function performanceTable(results: readonly Results[]): string {
   if (results.length === 0) return 'Nothing is recorded yet: `npm run bench -- --record` on a quiet machine does it.';
   return results
-    .map(({ machine, rows }) => {
-      const { processor, cores, memoryGiB } = machine;
-      return `${processor}, ${cores} cores, ${memoryGiB} GiB:\n\n${markdownTable([HEADS, ...rows.map(cellsOf)])}`;
-    })
+    .map(({ machine, rows }) => `${describe(machine)}:\n\n${markdownTable([HEADS, ...rows.map(cellsOf)])}`)
     .join('\n\n');
+}
+
+/** What a script found on every machine where that was recorded. */
+export function scriptTable(results: readonly Results[], script: string): string {
+  const tables = results.flatMap((one) => {
+    const findings = findingsByScript(one).get(script);
+    return findings === undefined ? [] : [`${describe(one.machine)}:\n\n${markdownTable(findingLines(findings))}`];
+  });
+  return tables.join('\n\n') || `Nothing is recorded yet: \`npm run bench -- ${script} --record\` does it.`;
+}
+
+function describe({ processor, cores, memoryGiB }: Machine): string {
+  return `${processor}, ${cores} cores, ${memoryGiB} GiB`;
 }
 
 const HEADS = ['task', 'backend', 'time', 'rate', 'of matrix rate', 'memory', 'peer', 'ratio'];

@@ -3,6 +3,7 @@ import { availableParallelism, cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { writeFileAtomic } from '@freebind/core/files';
+import type { Finding } from './findings.ts';
 import type { Row } from './harness.ts';
 
 /** Figures were measured on this, and are only compared with figures of the same. */
@@ -15,20 +16,32 @@ export interface Machine {
   readonly platform: string;
 }
 
-/** A row as it is kept. */
-export interface RecordedRow extends Row {
+/** What is kept with every figure. */
+interface Kept {
   /** Of the recording: `2026-11-25`. */
   readonly date: string;
   /** Version of Node. */
   readonly node: string;
+}
+export type RecordedRow = Row & Kept;
+export type RecordedFinding = Finding & Kept;
+export type RecordedGrowth = Growth & Kept;
+
+/** What a run of the bench found. */
+export interface Found {
+  readonly rows?: readonly Row[];
+  readonly findings?: readonly Finding[];
+  readonly growth?: readonly Growth[];
 }
 
 /** A file of `results/`. */
 export interface Results {
   readonly machine: Machine;
   readonly rows: readonly RecordedRow[];
+  /** What scripts found that are no tasks of a backend, where that was recorded. */
+  readonly findings?: readonly RecordedFinding[];
   /** How tasks grow with rows, where that was recorded. */
-  readonly growth?: readonly Growth[];
+  readonly growth?: readonly RecordedGrowth[];
 }
 
 /** Seconds of a task by rows. */
@@ -82,24 +95,28 @@ export async function readAllResults(folder = FOLDER): Promise<readonly Results[
   return Promise.all(names.map(async (name) => JSON.parse(await readFile(join(folder, name), 'utf8')) as Results)); // likewise
 }
 
-/** Keeps rows in place of earlier ones of the same task and backend; others of the machine stay. Gives what is kept now. */
-export async function record(machine: Machine, rows: readonly Row[], folder = FOLDER): Promise<Results> {
+/** Keeps what was found in place of what was found of the same before; all else of the machine stays. Gives what is kept now. */
+export async function record(machine: Machine, found: Found, folder = FOLDER): Promise<Results> {
   const before = await readResults(machine, folder);
   const [date = ''] = new Date().toISOString().split('T');
-  const fresh = rows.map((row): RecordedRow => ({ ...rounded(row), date, node: process.versions.node }));
-  const kept = before.rows.map((old) => fresh.find((row) => isSame(row, old)) ?? old);
-  const added = fresh.filter((row) => !before.rows.some((old) => isSame(row, old)));
-  return write({ ...before, machine, rows: [...kept, ...added] }, folder);
+  const fresh = <T extends object>(all: readonly T[] = []): readonly (T & Kept)[] =>
+    all.map((one) => ({ ...rounded(one), date, node: process.versions.node }));
+  const { rows, findings = [], growth = [] } = before;
+  return write(
+    {
+      machine,
+      rows: replace(rows, fresh(found.rows), isSame),
+      findings: replace(findings, fresh(found.findings), isSameFinding),
+      growth: replace(growth, fresh(found.growth), (a, b) => a.name === b.name && a.backend === b.backend),
+    },
+    folder,
+  );
 }
 
-/** Keeps how tasks grow, in place of what was kept of it before; all else of the machine stays. Gives what is kept now. */
-export async function recordGrowth(machine: Machine, growth: readonly Growth[], folder = FOLDER): Promise<Results> {
-  const rounded = growth.map((one) => ({
-    ...one,
-    exponent: short(one.exponent),
-    points: one.points.map(({ rows, seconds }) => ({ rows, seconds: short(seconds) })),
-  }));
-  return write({ ...(await readResults(machine, folder)), machine, growth: rounded }, folder);
+/** Each of `before` in its place, or what is fresh of the same; what is new behind. */
+function replace<T>(before: readonly T[], fresh: readonly T[], same: (a: T, b: T) => boolean): readonly T[] {
+  const kept = before.map((old) => fresh.find((one) => same(one, old)) ?? old);
+  return [...kept, ...fresh.filter((one) => !before.some((old) => same(one, old)))];
 }
 
 async function write(results: Results, folder: string): Promise<Results> {
@@ -121,15 +138,13 @@ function isSame(a: Row, b: Row): boolean {
   return a.task === b.task && a.backend === b.backend;
 }
 
-/** Four digits: more would be noise, and a file that is compared should not change in it. */
-function short(x: number): number {
-  return Number(x.toPrecision(4));
+function isSameFinding(a: Finding, b: Finding): boolean {
+  return a.script === b.script && a.what === b.what && a.backend === b.backend;
 }
 
-function rounded(row: Row): Row {
-  const entries = Object.entries(row).map(([key, value]: [string, unknown]) => [
-    key,
-    typeof value === 'number' ? short(value) : value,
-  ]);
-  return Object.fromEntries(entries) as Row; // the same keys
+/** Numbers to four digits, what is in what as well: more would be noise, and a file that is compared should not change in it. */
+function rounded<T>(value: T): T {
+  return JSON.parse(JSON.stringify(value), (_, x: unknown) =>
+    typeof x === 'number' && !Number.isInteger(x) ? Number(x.toPrecision(4)) : x,
+  ) as T; // the same keys
 }

@@ -4,15 +4,16 @@ import { OWN_BACKENDS } from '@freebind/core/config';
 import { writeFileAtomic } from '@freebind/core/files';
 import useSoftwareDevice from '../packages/backend-webgpu/test/software-device.ts';
 import { bench } from './bench.ts';
+import { findingLines, findingsByScript } from './findings.ts';
 import { growth } from './growth.ts';
 import { measure, type MeasuredBackend } from './contenders.ts';
 import type { Row } from './harness.ts';
 import { renderResults } from './page.ts';
-import { earlier, pagePath, readResults, record, thisMachine } from './results.ts';
+import { earlier, type Found, pagePath, readResults, record, thisMachine } from './results.ts';
 import { reading } from './reading.ts';
 import { startUp } from './start-up.ts';
 import { streamed } from './streamed.ts';
-import { formatRows } from './table.ts';
+import { formatRows, formatTable } from './table.ts';
 import { countsItems } from './task.ts';
 import { planAccuracy } from './plan-accuracy.ts';
 import { TASKS } from './tasks/index.ts';
@@ -21,13 +22,14 @@ const USAGE = `usage: npm run bench -- [TASK …] [options]
   TASK             ${TASKS.map(({ name }) => name).join(', ')}, or what stands before a slash (default: all)
   growth           collection, training and evaluation by rows × 1, 4, 16, 64, by itself, on onnx
   reading          training from tables on disk beside training from memory, by itself, on onnx
-  streamed         InfoNCE of batches that are larger than their logits may be, by itself, on onnx;
+  streamed         InfoNCE of batches that are larger than their logits may be, by itself, on onnx or --backend;
                    --largest: of a million rows too, which takes hours at 512 columns; --width N: of N columns
   start-up         the program's start and core's import, by themselves
-  plan             what \`freebind plan\` says of three configs beside what they take; by itself, on onnx
+  plan             what \`freebind plan\` says of three configs beside what they take, by itself, on onnx; status 1 where
+                   it is more than 25 % off, in time only if the machine did nothing else before
   --backend NAME   onnx, a package, or ["package", { options }]; may be given several times (default: all that run here)
   --json           one object a row
-  --record         keep the rows in benches/results, with a page of plots
+  --record         keep the figures in benches/results, with a page of plots
   --smallest       the smallest size of every task, to see that the harness works
   --rounds N       most timed rounds (default 9)
   --seconds N      for a group's rounds (default 120); a backend of which the warm-up and three rounds take
@@ -56,12 +58,13 @@ const { values, positionals } = parseArgs({
 interface ScriptOptions {
   readonly smallest: boolean;
   readonly largest: boolean;
-  readonly record: boolean;
   readonly width: number;
+  readonly backend: readonly string[];
+  readonly note: (text: string) => void;
 }
 
 /** What is no task of a backend and runs by itself. */
-const SCRIPTS: Readonly<Record<string, (options: ScriptOptions) => Promise<void>>> = {
+const SCRIPTS: Readonly<Record<string, (options: ScriptOptions) => Promise<Found>>> = {
   growth,
   plan: planAccuracy,
   reading,
@@ -79,7 +82,12 @@ if (unknown !== undefined || values.help) {
 } else if (script === undefined) {
   await run();
 } else {
-  await script({ ...values, width: Number(values.width) });
+  const found = await script({ ...values, width: Number(values.width), backend: values.backend ?? ['onnx'], note });
+  for (const findings of findingsByScript(found).values())
+    console.log(
+      values.json ? findings.map((one) => JSON.stringify(one)).join('\n') : formatTable(findingLines(findings)),
+    );
+  await keep(found);
 }
 
 async function run(): Promise<void> {
@@ -105,9 +113,14 @@ async function run(): Promise<void> {
   }
   if (!values.json)
     console.log(`${machine.processor}, ${machine.cores} cores\n${formatRows(rows, (row) => earlier(row, recorded))}`);
+  await keep({ rows });
+}
+
+/** With `--record`, in the machine's results and their page. */
+async function keep(found: Found): Promise<void> {
   if (!values.record) return;
-  const results = await record(machine, rows);
-  await writeFileAtomic(pagePath(machine), renderResults(results));
+  const machine = thisMachine();
+  await writeFileAtomic(pagePath(machine), renderResults(await record(machine, found)));
   note(`kept; the page is ${pagePath(machine)}; npm run readme writes the README's tables anew`);
 }
 

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { interleave, median, spread } from './harness.ts';
-import { formatMs, formatTable } from './table.ts';
+import type { Found } from './results.ts';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const BIN = fileURLToPath(new URL('../packages/cli/bin/freebind.js', import.meta.url));
@@ -22,18 +22,19 @@ const STARTS: readonly { readonly name: string; readonly args: readonly string[]
 ];
 
 /** Starts the built program again and again, in turn with a Node that does nothing. */
-export async function startUp({ smallest }: { readonly smallest: boolean }): Promise<void> {
+export async function startUp({ smallest }: { readonly smallest: boolean }): Promise<Found> {
   const bare = { name: 'node -e 0, for comparison', args: ['-e', '0'], most: undefined };
   const starts = [...STARTS, bare];
   const times = await interleave(
     starts.map(({ args }) => ({ run: async () => time(args) })),
     { most: smallest ? 3 : 31, least: 3, seconds: 60 },
   );
-  const lines = starts.map(({ name, most }, i) => {
+  const findings = starts.map(({ name, most }, i) => {
     const ms = times[i] ?? [];
-    return [name, formatMs(median(ms)), `${(50 * spread(ms)).toFixed(0)} %`, most === undefined ? '–' : `${most} ms`];
+    const figures = { 'median, ms': median(ms), '±, %': 50 * spread(ms), ...(most && { 'at most, ms': most }) };
+    return { script: 'start-up', what: name, figures };
   });
-  console.log(formatTable([['start', 'median', '±', 'at most'], ...lines]));
+  return { findings };
 }
 
 /** Milliseconds of a process, or what it says itself of a part. */

@@ -1,39 +1,46 @@
 import { availableParallelism } from 'node:os';
 import { openOwn } from './contenders.ts';
+import type { Finding } from './findings.ts';
 import { gflops, median } from './harness.ts';
-import { digits, formatMs, formatTable } from './table.ts';
+import type { Found } from './results.ts';
+import { digits } from './table.ts';
 import { infoNce } from './tasks/info-nce.ts';
 import { taskOf } from './tasks/index.ts';
 
-/** The batch that others are compared with, and how much memory above the inputs and time a pair of it may take. */
+/** The batch that others are compared with, the largest, and how much memory above the inputs and time a pair of it may take. */
 const BASE = 4096;
+const LARGEST = 256 * BASE;
 const MOST = { MiB: 1024, times: 1.3 };
 /** A streamed loss computes its logits twice: 8n²d operations in place of 6. */
 const STREAMED_OPERATIONS = 8;
 
-/**
- * Memory and time a pair of an in-batch InfoNCE that is larger than its logits may be, beside those of a batch of 4096. The
- * largest, a million rows, is 4.5 · 10¹⁵ operations at 512 columns: hours, so it only runs when asked for, and is estimated else. Of few
- * columns exponentials are most of the time.
- */
-export async function streamed({
-  smallest,
-  largest,
-  width,
-}: {
+/** Asked for on the command line. */
+interface StreamedOptions {
   readonly smallest: boolean;
+  /** Of a million rows too: 4.5 · 10¹⁵ operations at 512 columns, which take hours. */
   readonly largest: boolean;
+  /** Of few columns exponentials are most of the time. */
   readonly width: number;
-}): Promise<void> {
+  readonly backend: readonly string[];
+  readonly note: (text: string) => void;
+}
+
+/** Memory and time a pair of an in-batch InfoNCE that is larger than its logits may be, beside those of a batch of 4096. */
+export async function streamed(options: StreamedOptions): Promise<Found> {
+  const findings: Finding[] = [];
+  for (const backend of options.backend) findings.push(...(await onBackend(backend, options)));
+  return { findings };
+}
+
+async function onBackend(
+  backend: string,
+  { smallest, largest, width, note }: StreamedOptions,
+): Promise<readonly Finding[]> {
   const threads = availableParallelism();
-  const lines = [['batch', 'time', 'a pair', 'of that at 4096', 'rate', 'above the inputs']];
+  const findings: Finding[] = [];
   let [base, perPair] = [0, 0];
-  for (const batch of [BASE, ...(smallest ? [3 * BASE] : [16 * BASE]), ...(largest ? [256 * BASE] : [])]) {
-    const opened = await openOwn('onnx', threads, {
-      task: taskOf(infoNce.name),
-      size: { batch, width },
-      files: {},
-    });
+  for (const batch of [BASE, ...(smallest ? [3 * BASE] : [16 * BASE]), ...(largest ? [LARGEST] : [])]) {
+    const opened = await openOwn(backend, threads, { task: taskOf(infoNce.name), size: { batch, width }, files: {} });
     try {
       const times: number[] = [];
       // The first run of the large ones is as good as any; of the small one it is mostly the graph's making.
@@ -45,23 +52,25 @@ export async function streamed({
       perPair = ms / batch ** 2;
       if (batch === BASE) base = perPair;
       const factor = batch === BASE ? 6 : STREAMED_OPERATIONS;
-      const above = (await opened.peakMiB()) - opened.inputsMiB;
-      lines.push([
-        `${batch} × ${width}`,
-        formatMs(ms),
-        `${digits(1e6 * perPair)} ns`,
-        batch === BASE ? '1' : `${(perPair / base).toFixed(2)} (at most ${MOST.times})`,
-        `${digits(gflops(factor * batch ** 2 * width, ms))} GFLOP/s`,
-        `${above.toFixed(0)} MiB (at most ${MOST.MiB})`,
-      ]);
+      findings.push({
+        script: 'streamed',
+        what: `${batch} × ${width}`,
+        backend: opened.name,
+        figures: {
+          'time, s': ms / 1000,
+          'a pair, ns': 1e6 * perPair,
+          [`of that at ${BASE} (at most ${MOST.times})`]: perPair / base,
+          'rate, GFLOP/s': gflops(factor * batch ** 2 * width, ms),
+          [`above the inputs (at most ${MOST.MiB}), MiB`]: (await opened.peakMiB()) - opened.inputsMiB,
+        },
+      });
     } finally {
       opened.close();
     }
   }
-  console.log(formatTable(lines));
-  if (largest) return;
-  const minutes = (perPair * (256 * BASE) ** 2) / 60_000;
-  console.log(
-    `${256 * BASE} × ${width} was not run (--largest runs it); at the last time a pair it takes ${digits(minutes)} minutes.`,
-  );
+  if (!largest) {
+    const minutes = (perPair * LARGEST ** 2) / 60_000;
+    note(`${LARGEST} × ${width} takes ${digits(minutes)} minutes at the last time a pair; --largest runs it.`);
+  }
+  return findings;
 }

@@ -2,19 +2,14 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
+import type { Finding } from '../benches/findings.ts';
 import { interleave, longestRun, median, pairedRatio, type Row, spread } from '../benches/harness.ts';
 import { renderResults } from '../benches/page.ts';
-import { performanceTable } from '../benches/readme-tables.ts';
-import {
-  earlier,
-  fitExponent,
-  type Machine,
-  readAllResults,
-  readResults,
-  record,
-  recordGrowth,
-} from '../benches/results.ts';
+import { misplanned } from '../benches/plan-accuracy.ts';
+import { performanceTable, scriptTable } from '../benches/readme-tables.ts';
+import { earlier, fitExponent, type Machine, readAllResults, readResults, record } from '../benches/results.ts';
 import { sizeFor } from '../benches/size-for.ts';
+import { streamed } from '../benches/streamed.ts';
 import { formatRows } from '../benches/table.ts';
 import { countsItems } from '../benches/task.ts';
 import { TASKS, taskOf } from '../benches/tasks/index.ts';
@@ -42,8 +37,8 @@ test('rows are kept by machine, in place of earlier ones of the same task and ba
   const folder = await mkdtemp(join(tmpdir(), 'freebind-results-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   expect((await readResults(machine, folder)).rows).toEqual([]);
-  await record(machine, [row('a', 'x', 10), row('a', 'y', 20)], folder);
-  const before = await record(machine, [row('a', 'x', 30), row('b', 'x', 40)], folder);
+  await record(machine, { rows: [row('a', 'x', 10), row('a', 'y', 20)] }, folder);
+  const before = await record(machine, { rows: [row('a', 'x', 30), row('b', 'x', 40)] }, folder);
   expect(before.rows.map(({ task, backend, medianMs }) => [task, backend, medianMs])).toEqual([
     ['a', 'x', 30],
     ['a', 'y', 20],
@@ -149,17 +144,64 @@ test('a slow backend gets a smaller size, and the tasks count their operations a
   });
 });
 
-test('growth is a power of rows, kept beside the rows and plotted', async () => {
+test('growth is a power of rows, kept beside the rows, plotted and a table', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'freebind-bench-growth-'));
-  try {
-    const points = [1, 4, 16].map((rows) => ({ rows, seconds: 0.5 * rows ** 1.5 }));
-    expect(fitExponent(points)).toBeCloseTo(1.5, 12);
-    const growth = [{ name: 'a <stage>', backend: 'onnx', expected: 2, exponent: fitExponent(points), points }];
-    await recordGrowth(machine, growth, folder);
-    const results = await record(machine, [], folder);
-    expect(results.growth).toEqual([{ ...growth[0], exponent: 1.5 }]);
-    expect(renderResults(results)).toContain('a &lt;stage&gt;: rows ^ 1.5');
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const points = [1, 4, 16].map((rows) => ({ rows, seconds: 0.5 * rows ** 1.5 }));
+  expect(fitExponent(points)).toBeCloseTo(1.5, 12);
+  const growth = [{ name: 'a <stage>', backend: 'onnx', expected: 2, exponent: fitExponent(points), points }];
+  await record(machine, { growth }, folder);
+  const results = await record(machine, { rows: [row('a', 'x', 10)] }, folder);
+  expect(results.growth).toMatchObject([{ ...growth[0], exponent: 1.5, node: process.versions.node }]);
+  expect(renderResults(results)).toContain('a &lt;stage&gt;: rows ^ 1.5');
+  const [, , head, , line] = scriptTable([results], 'growth').split('\n');
+  expect(cellsOf(head).join(', ')).toBe(
+    'growth, backend, 1 rows, s, 4 rows, s, 16 rows, s, exponent of rows, at the last step, of operations, measured',
+  );
+  expect(cellsOf(line).slice(0, -1)).toEqual(['a <stage>', 'onnx', '0.5', '4', '32', '1.5', '1.5', '2']);
+});
+
+const cellsOf = (line = ''): readonly string[] =>
+  line
+    .split('|')
+    .slice(1, -1)
+    .map((cell) => cell.trim());
+
+const finding = (what: string, figures: Finding['figures']): Finding => ({ script: 'script', what, figures });
+
+test('what scripts find is kept by script, name and backend, with its date, and shown on the page and in a table', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'freebind-bench-findings-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  await record(machine, { findings: [finding('a <b>', { 'time, s': 12.34567, 'at most, s': 20 })] }, folder);
+  await record(machine, { findings: [finding('c', { 'time, s': 1_048_576 })] }, folder);
+  const results = await record(machine, { findings: [finding('c', { 'time, s': 0.5 })] }, folder);
+  expect(results.findings).toMatchObject([
+    { what: 'a <b>', figures: { 'time, s': 12.35 }, node: process.versions.node },
+    { what: 'c', figures: { 'time, s': 0.5 } },
+  ]);
+  const [date] = new Date().toISOString().split('T');
+  const [machineLine, , head, , ...lines] = scriptTable([results, { machine, rows: [] }], 'script').split('\n');
+  expect(machineLine).toBe('Toy, 1 cores, 1 GiB:');
+  expect([head, ...lines].map(cellsOf)).toEqual([
+    ['script', 'time, s', 'at most, s', 'measured'],
+    ['a <b>', '12.3', '20', date],
+    ['c', '0.5', '–', date],
+  ]);
+  expect(renderResults(results)).toContain('a &lt;b&gt;');
+  expect(scriptTable([results], 'another')).toContain('npm run bench -- another --record');
+});
+
+test('streamed batches run on the backend that is asked for', async () => {
+  const asked = { smallest: true, largest: false, width: 16, backend: ['@nobody/backend'], note: () => undefined };
+  await expect(streamed(asked)).rejects.toThrow('@nobody/backend');
+});
+
+test('a plan is wrong where it is more than a quarter off, in what is judged', () => {
+  const figures = { 'time, planned / took': 2.3, 'memory, planned / took': 0.74, 'disk, planned / took': 1.25 };
+  const findings = [{ script: 'plan', what: 'a config', figures }];
+  expect(misplanned(findings, ['memory', 'disk'])).toEqual([
+    'a config: memory was planned at 0.74 of what it took, and is to be within 0.25.',
+  ]);
+  expect(misplanned(findings, ['time', 'memory', 'disk'])).toHaveLength(2);
+  expect(misplanned([{ script: 'plan', what: 'nothing measured', figures: {} }], ['disk'])).toHaveLength(1);
 });
