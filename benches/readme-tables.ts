@@ -71,6 +71,9 @@ export function performanceTable(results: readonly Results[]): string {
     .join('\n\n');
 }
 
+/** The scripts whose findings are in docs/performance.md, each between marks of its name. */
+export const SCRIPT_PARTS = ['start-up', 'plan', 'reading', 'growth', 'streamed'];
+
 /** What a script found on every machine where that was recorded. */
 export function scriptTable(results: readonly Results[], script: string): string {
   const tables = results.flatMap((one) => {

@@ -121,7 +121,7 @@ async function keep(found: Found): Promise<void> {
   if (!values.record) return;
   const machine = thisMachine();
   await writeFileAtomic(pagePath(machine), renderResults(await record(machine, found)));
-  note(`kept; the page is ${pagePath(machine)}; npm run readme writes the README's tables anew`);
+  note(`kept; the page is ${pagePath(machine)}; npm run readme writes the documents' tables anew`);
 }
 
 /** The backends that were named, or freebind's own; those that do not run here are left out with a word. */

@@ -1,12 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { backendsTable, performanceTable, rewritePart } from '../benches/readme-tables.ts';
+import { backendsTable, performanceTable, rewritePart, SCRIPT_PARTS, scriptTable } from '../benches/readme-tables.ts';
 import { type Results, readAllResults } from '../benches/results.ts';
 
 const readme = await readFile(fileURLToPath(new URL('../README.md', import.meta.url)), 'utf8');
 
-// `npm run readme` mends both.
+const performance = await readFile(fileURLToPath(new URL('../docs/performance.md', import.meta.url)), 'utf8');
+
+// `npm run readme` mends all of them.
 test("README's table of backends is what the backends that run here say", async () => {
   expect(rewritePart(readme, 'backends', await backendsTable(readme))).toBe(readme);
   expect(readme).toMatch(/^\| `@freebind\/backend-onnx` +\| float32 +\| yes/m);
@@ -14,6 +16,10 @@ test("README's table of backends is what the backends that run here say", async 
 
 test("README's figures are those that were recorded", async () => {
   expect(rewritePart(readme, 'performance', performanceTable(await readAllResults()))).toBe(readme);
+});
+
+test.each(SCRIPT_PARTS)("docs/performance.md's figures of %s are those that were recorded", async (script) => {
+  expect(rewritePart(performance, script, scriptTable(await readAllResults(), script))).toBe(performance);
 });
 
 test('a recorded figure stands in the table with its machine, its peer and its share', () => {
