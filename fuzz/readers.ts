@@ -1,4 +1,5 @@
 import type { Reader } from './reader.ts';
+import { flac, mp3, opus, vorbis } from './readers/compressed-sound.ts';
 import { configs } from './readers/config.ts';
 import { npy } from './readers/npy.ts';
 import { onnxGraph } from './readers/onnx-graph.ts';
@@ -18,6 +19,10 @@ export const READERS: readonly Reader[] = [
   recipes,
   configs,
   sound,
+  flac,
+  mp3,
+  vorbis,
+  opus,
   pictures,
   tokenizerJson,
   sentencepiece,

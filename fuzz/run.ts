@@ -9,7 +9,7 @@ import type { Reader } from './reader.ts';
 import { READERS } from './readers.ts';
 import { type Batch, FIXED_BYTES } from './trial.ts';
 
-/** Inputs that are made from one seed, in one go. */
+/** Inputs that are made from one seed, in one go, where a reader says no other number. */
 const BATCH = 2000;
 /** A batch that says nothing for so long hangs, however slow the machine: 60 ms an input, when they take less than one. */
 const SILENCE_MS = 120_000;
@@ -29,7 +29,7 @@ if (values.help || readers.length < (values.reader?.length ?? 0)) {
   console.error(`usage: npm run fuzz -- [--reader NAME]… [--inputs N] [--seed N] [--from BATCH]
 
   --reader  ${READERS.map(({ name }) => name).join(', ')}; default all
-  --inputs  for each reader (default 1000000), in batches of ${BATCH}
+  --inputs  for each reader (default 1000000), in batches of ${BATCH}, of slow readers of fewer
   --seed    batch i is made from seed + i (default 1)
   --from    go on with this batch, which a run that was stopped has named`);
   process.exitCode = values.help ? 0 : 2;
@@ -40,11 +40,12 @@ if (values.help || readers.length < (values.reader?.length ?? 0)) {
 /** Runs all batches of a reader in a process that may do nothing but read; true if all was well. */
 async function fuzzReader(reader: Reader): Promise<boolean> {
   const [seed, from] = [Number(values.seed), Number(values.from)];
-  const batches = Math.ceil(Number(values.inputs) / BATCH) - from;
+  const { batch = BATCH } = reader;
+  const batches = Math.ceil(Number(values.inputs) / batch) - from;
   // Memory in place of a disk, where there is some: every input is a file.
   const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'freebind-fuzz-'));
   const child = fileURLToPath(new URL('child.js', import.meta.url));
-  const args = [reader.name, seed, from, batches, BATCH, folder].map(String);
+  const args = [reader.name, seed, from, batches, batch, folder].map(String);
   const process_ = spawn(
     process.execPath,
     [...guards(folder), ...(reader.native === true ? ['--allow-addons'] : []), child, ...args],
@@ -86,9 +87,9 @@ async function fuzzReader(reader: Reader): Promise<boolean> {
   if (failed === undefined && done < batches)
     failed = `the process ended after batch ${from + done - 1}, without a word`;
   const ends = Object.entries(all.ends).map(([end, times]) => `${times} ${end}`);
-  const beyond = ((all.largest + FIXED_BYTES) / 2 ** 20).toFixed(2);
+  const beyond = ((all.largest + (reader.fixedBytes ?? FIXED_BYTES)) / 2 ** 20).toFixed(2);
   console.log(
-    `${reader.name}, seed ${seed}: ${done * BATCH} inputs: ${ends.join(', ')}; slowest ${all.slowestMs.toFixed(0)} ms; at most ${beyond} MiB beyond ten times the file`,
+    `${reader.name}, seed ${seed}: ${done * batch} inputs: ${ends.join(', ')}; slowest ${all.slowestMs.toFixed(0)} ms; at most ${beyond} MiB beyond ten times the file`,
   );
   if (failed !== undefined) console.error(`${reader.name} FAILED: ${failed}`);
   else rmSync(folder, { recursive: true, force: true });

@@ -5,6 +5,7 @@ import { type AudioFormat, decodeAudio, sniffAudio, sniffImage } from '@freebind
 import * as fc from 'fast-check';
 import {
   countPackets,
+  flacFrames,
   heardSamples,
   indexFirst,
   readFlacHead,
@@ -129,7 +130,7 @@ const ogg = fc
   );
 
 /**
- * What freebind itself reads of media: their first bytes, WAV, the boxes of MP4, the pages of Ogg, the heads of FLAC and MP3. What the
+ * What freebind itself reads of media: their first bytes, WAV, the boxes of MP4, the pages of Ogg, FLAC's frames, MP3's headers. What the
  * decoders of these make of them is `compressed-sound.ts`.
  */
 export const sound: Reader = {
@@ -154,7 +155,7 @@ export const sound: Reader = {
 };
 
 const PARSERS: Readonly<Record<Exclude<AudioFormat, 'wav'>, (bytes: Buffer) => unknown>> = {
-  flac: readFlacHead,
+  flac: (bytes) => [...flacFrames(readFlacHead(bytes).frames)],
   mp3: readMp3Head,
   vorbis: readOggLinks,
   opus: readOggLinks,

@@ -19,6 +19,7 @@ export async function decodeVorbis(bytes: Uint8Array, sound: SoundSoFar): Promis
   await using(new OggVorbisDecoder(), async (decoder) => {
     for (const link of links) {
       const start = startOf(link);
+      if (start === undefined) continue;
       const piece = Buffer.concat(link.slice(0, start).map((page) => page.bytes));
       if (start === link.length) {
         sound.add(await decoder.decodeFile(piece));
@@ -36,12 +37,12 @@ const HEAD_PACKETS = 3;
 
 /**
  * Pages up to the first with sound and the one behind it, by which the decoder knows its end: of a piece without sound it would make tens of
- * thousands of empty channels, as many as a number says that it has not set yet.
+ * thousands of empty channels, as many as a number says that it has not set yet. Undefined where there is no sound.
  */
-function startOf(link: OggLink): number {
+function startOf(link: OggLink): number | undefined {
   let packets = 0;
   const sound = link.findIndex((page) => (packets += page.packets) > HEAD_PACKETS);
-  return sound < 0 ? link.length : Math.min(sound + 2, link.length);
+  return sound < 0 ? undefined : Math.min(sound + 2, link.length);
 }
 
 /**
