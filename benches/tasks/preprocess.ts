@@ -20,6 +20,10 @@ interface ClapPreparation {
   audio(sound: ModalityInputs['audio'], model: { readonly fusion: boolean; readonly seed: number }): ClapFeatures;
 }
 
+/** What graphs' threads look numbers up with. */
+const LEVELS = new URL('../../packages/encoder-onnx/dist/levels.js', import.meta.url);
+type LookUp = (bytes: Uint8Array, table: Float32Array, out: Float32Array) => void;
+
 function preparationOf<Functions extends object>(space: string, workers: number): ThreadPool<Functions> {
   const module = new URL(`../../packages/${space}/dist/preparation.js`, import.meta.url);
   return new ThreadPool<Functions>({ module, size: workers, depth: 2 });
@@ -40,21 +44,24 @@ function pictures(name: string, count: number, width: number, height: number): I
     async open(_, at) {
       const media = new MediaReader({ workers: at.threads });
       const threads = preparationOf<ImagebindPreparation>('space-imagebind', at.threads);
+      const { lookUp } = (await import(LEVELS.href)) as { readonly lookUp: LookUp }; // the built module
       const levels = squareLevels(IMAGEBIND_IMAGE);
       const numbers = new Float32Array(3 * IMAGEBIND_IMAGE.side ** 2);
       return overFiles(at, [media, threads], async (path) => {
         const { bytes } = await media.readImage(path);
-        return levelsOf(await threads.call('image', [bytes]), levels, numbers);
+        return levelsOf(lookUp, await threads.call('image', [bytes]), levels, numbers);
       });
     },
   };
 }
 
 /** The numbers that bytes of three channels stand for, which a space looks up in its graph's thread, always in the same memory. */
-function levelsOf(bytes: Uint8Array, levels: Float32Array, out: Float32Array): Float32Array {
+function levelsOf(lookUp: LookUp, bytes: Uint8Array, levels: Float32Array, out: Float32Array): Float32Array {
   const area = bytes.length / 3;
-  for (let c = 0; c < 3; c++)
-    for (let i = c * area; i < (c + 1) * area; i++) out[i] = levels[256 * c + (bytes[i] ?? 0)] ?? 0;
+  for (let c = 0; c < 3; c++) {
+    const [from, to] = [c * area, (c + 1) * area];
+    lookUp(bytes.subarray(from, to), levels.subarray(256 * c, 256 * (c + 1)), out.subarray(from, to));
+  }
   return out;
 }
 

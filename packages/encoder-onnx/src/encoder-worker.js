@@ -1,6 +1,7 @@
 // What a thread does for one encoder: `session.run` blocks the event loop of whoever calls it. Plain JavaScript, so that node
 // starts the very same file from the sources and from the published package.
 import { native } from '@freebind/threads/native';
+import { lookUp } from './levels.js';
 
 /** @import * as Ort from 'onnxruntime-node' */
 
@@ -71,7 +72,8 @@ function levelsOf(input, { data, dims: [rows = 0, planes = 0], levels = new Floa
   const length = data.length / (rows * planes);
   for (let p = 0; p < rows * planes; p++) {
     const own = levels.subarray(256 * (p % planes), 256 * ((p % planes) + 1));
-    for (let i = p * length; i < (p + 1) * length; i++) out[i] = own[Number(data[i])] ?? 0;
+    const plane = /** @type {Uint8Array} */ (data).subarray(p * length, (p + 1) * length);
+    lookUp(plane, own, out.subarray(p * length, (p + 1) * length));
   }
   return out;
 }

@@ -25,8 +25,8 @@ export type Draw = Pick<Random, 'below'>;
 export class ClapAudio {
   readonly #fusion: boolean;
   readonly #mel: ClapMel;
-  /** Ten seconds of a shorter wave. They stay in memory, because fresh memory takes as long as they do. */
-  readonly #repeated = new Float32Array(LENGTH);
+  /** A wave of up to ten seconds, and its repetitions. They stay in memory, because fresh memory takes as long as they do. */
+  readonly #short = new Float32Array(LENGTH);
   /** The last rate's filter: files of one collection have one rate. */
   #resampler: { readonly rate: number; readonly filter: KaiserResampler } | undefined;
 
@@ -35,13 +35,17 @@ export class ClapAudio {
     this.#mel = new ClapMel(fusion ? 'htk' : 'slaney');
   }
 
-  /** The sound at 48 kHz, one channel, as the model was trained on it. @throws what `checkSound` throws */
+  /**
+   * The sound at 48 kHz, one channel, as the model was trained on it. One of up to ten seconds is there until the next call.
+   *
+   * @throws what `checkSound` throws
+   */
   wave({ channels, sampleRate }: ModalityInputs['audio']): Float32Array {
     checkSound({ channels, sampleRate });
     const mono = mixDown(channels);
     if (this.#resampler?.rate !== sampleRate)
       this.#resampler = { rate: sampleRate, filter: new KaiserResampler(sampleRate, SAMPLE_RATE) };
-    const wave = this.#resampler.filter.resample(mono);
+    const wave = this.#resampler.filter.resample(mono, this.#short);
     // What was given stays as it is; what was made here need not be made again.
     return quantiseInt16(wave, wave === channels[0] ? undefined : wave);
   }
@@ -52,7 +56,7 @@ export class ClapAudio {
    * shrunk, and ten seconds of the first, second and third part, each from a drawn frame.
    */
   features(wave: Float32Array, draw: Draw): ClapFeatures {
-    if (wave.length <= LENGTH) return this.#same(this.#mel.of(repeated(wave, this.#repeated)));
+    if (wave.length <= LENGTH) return this.#same(this.#mel.of(repeated(wave, this.#short)));
     if (!this.#fusion) {
       const start = draw.below(wave.length - LENGTH + 1);
       return { data: this.#mel.of(wave.subarray(start, start + LENGTH)).data, longer: true };
@@ -89,10 +93,9 @@ function thirds(count: number): readonly (readonly [first: number, count: number
   });
 }
 
-/** Whole copies of a short wave in `out`, then zeros ("repeatpad"); a wave of just that length is its own. */
+/** Whole copies of a short wave in `out`, which may begin with it, then zeros ("repeatpad"). */
 function repeated(wave: Float32Array, out: Float32Array): Float32Array {
-  if (wave.length === out.length) return wave;
   const copies = Math.floor(out.length / wave.length);
-  for (let i = 0; i < copies; i++) out.set(wave, i * wave.length);
+  for (let i = wave.buffer === out.buffer ? 1 : 0; i < copies; i++) out.set(wave, i * wave.length);
   return out.fill(0, copies * wave.length);
 }

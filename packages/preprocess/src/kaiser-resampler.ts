@@ -26,7 +26,7 @@ const FINE = 2048;
  * stage's), which is not imitated: 99.6 % are at most one apart, and the first and last hundred may be five.
  */
 export class KaiserResampler {
-  readonly #filter: ((samples: Float32Array) => Float32Array) | undefined;
+  readonly #filter: ((samples: Float32Array, room?: Float32Array) => Float32Array) | undefined;
 
   /** Rates in Hz. @throws FREEBIND_ARGUMENT_INVALID unless they are whole numbers of 1 to 768,000 */
   constructor(from: number, to: number) {
@@ -38,13 +38,13 @@ export class KaiserResampler {
     const taps = Math.ceil(2 * reach) + 1;
     if (ratio.up * taps <= MOST_WEIGHTS) {
       const phases = kaiserPhases(ratio, { stretch, reach, taps });
-      this.#filter = (samples) => filterPhases(samples, phases);
+      this.#filter = (samples, room) => filterPhases(samples, phases, { room });
     } else this.#filter = fineFilter(ratio, { stretch, reach, taps });
   }
 
-  /** `samples` at the new rate, ⌈n · to / from⌉ of them; the same array where the rates are equal. */
-  resample(samples: Float32Array): Float32Array {
-    return this.#filter === undefined ? samples : this.#filter(samples);
+  /** `samples` at the new rate, ⌈n · to / from⌉ of them, in `room` where they fit into it; the same array where the rates are equal. */
+  resample(samples: Float32Array, room?: Float32Array): Float32Array {
+    return this.#filter === undefined ? samples : this.#filter(samples, room);
   }
 }
 

@@ -66,14 +66,18 @@ const ROUNDS = 32;
 /** Places that the kernel filters at a time. */
 const PLACES = 4;
 
-/** Outputs `from` to `to` of filtering `samples`, which are 0 outside. Sums are float32, in eight lanes. */
+/** Outputs `from` to `to` of filtering `samples`, which are 0 outside, in `room` where they fit into it. Sums are float32, in eight lanes. */
 export function filterPhases(
   samples: Float32Array,
   { ratio: { up, down }, taps, first, weights }: Phases,
-  from = 0,
-  to = resampledLength(samples.length, { up, down }),
+  {
+    from = 0,
+    to = resampledLength(samples.length, { up, down }),
+    room,
+  }: { readonly from?: number; readonly to?: number; readonly room?: Float32Array | undefined },
 ): Float32Array {
-  const out = new Float32Array(Math.max(to - from, 0));
+  const length = Math.max(to - from, 0);
+  const out = room !== undefined && length <= room.length ? room.subarray(0, length) : new Float32Array(length);
   const piece = Math.min(Math.max(PIECE, ROUNDS * up), out.length);
   const least = first.reduce((a, b) => Math.min(a, b), 0);
   const reach = first.reduce((a, b) => Math.max(a, b), 0) - least + taps;

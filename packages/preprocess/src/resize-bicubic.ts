@@ -36,8 +36,8 @@ export function resizeBicubic(
   region: Region = { left: 0, top: 0, width, height },
 ): Pixels {
   checkPixels(pixels);
-  const across = width === pixels.width ? undefined : weightsOf(pixels.width, width, region.left, region.width);
-  const down = height === pixels.height ? undefined : weightsOf(pixels.height, height, region.top, region.height);
+  const across = width === pixels.width ? undefined : weightsAcross(pixels.width, width, region.left, region.width);
+  const down = height === pixels.height ? undefined : weightsDown(pixels.height, height, region.top, region.height);
   // Source rows and columns that are read.
   const [top, bottom] = down === undefined ? [region.top, region.top + region.height] : down.range;
 
@@ -134,6 +134,18 @@ function weightsOf(source: number, target: number, from: number, count: number):
   const range = [starts[0] ?? 0, last] as const;
   return { pairs, range, starts: starts.map((start) => start - range[0]), counts, values };
 }
+
+/** `weightsOf` that keeps its last answer: the pictures of a collection are often of one size. */
+function keepingLast(): typeof weightsOf {
+  let kept: { readonly of: string; readonly weights: Weights } | undefined;
+  return (...numbers) => {
+    const of = numbers.join(' ');
+    if (kept?.of !== of) kept = { of, weights: weightsOf(...numbers) };
+    return kept.weights;
+  };
+}
+const weightsAcross = keepingLast();
+const weightsDown = keepingLast();
 
 /** Keys' cubic with a = −0.5 (`bicubic_filter`). */
 function cubic(x: number): number {

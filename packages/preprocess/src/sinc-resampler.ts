@@ -26,7 +26,7 @@ export class SincResampler {
 
   /** `samples` at the new rate, or only those from place `start` to `end` of them. Where the rates are equal, `samples` itself or a part of it. */
   resample(samples: Float32Array, start = 0, end = this.lengthOf(samples.length)): Float32Array {
-    if (this.#phases !== undefined) return filterPhases(samples, this.#phases, start, end);
+    if (this.#phases !== undefined) return filterPhases(samples, this.#phases, { from: start, to: end });
     return end - start === samples.length ? samples : samples.subarray(start, end);
   }
 }
