@@ -177,6 +177,18 @@ function collectGarbage(): void {
 }
 
 describe('a media reader', () => {
+  test('reads many files with one signal without a warning of leaks', async () => {
+    const warnings: string[] = [];
+    const note = ({ name }: Error): void => void warnings.push(name);
+    process.on('warning', note);
+    onTestFinished(() => void process.off('warning', note));
+    await writeFile(join(dir, 'a.wav'), wavFile([1]));
+    const { signal } = new AbortController();
+    const read = Array.from({ length: 12 }, () => readSource(join(dir, 'a.wav'), { signal }));
+    expect(await Promise.all(read)).toHaveLength(12);
+    expect(warnings).toEqual([]);
+  });
+
   test('decodes sounds in threads, and leaves bytes that it was given to their owner', async () => {
     const reader = new MediaReader({ workers: 1 });
     onTestFinished(() => reader.close());

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { availableParallelism } from 'node:os';
 import type { Worker } from 'node:worker_threads';
 import { FreebindError, type FreebindErrorCode } from '@freebind/core';
@@ -91,6 +92,8 @@ export class ThreadPool<Functions extends object> {
         if (place >= 0) this.#waiting.splice(place, 1);
         reject(aborted(signal));
       };
+      // Of the eleventh call with one signal Node would warn as of a leak.
+      if (signal !== undefined) setMaxListeners(0, signal);
       signal?.addEventListener('abort', onAbort, { once: true });
       function done(value: Called<Functions[Name]>['result']): void {
         signal?.removeEventListener('abort', onAbort);

@@ -45,6 +45,17 @@ test('gives a thread as many calls at a time as it may have, and each its own an
   expect(done).toEqual(['short', 'next', 'long']);
 });
 
+test('takes many calls with one signal without a warning of leaks', async () => {
+  const warnings: string[] = [];
+  const note = ({ name }: Error): void => void warnings.push(name);
+  process.on('warning', note);
+  onTestFinished(() => void process.off('warning', note));
+  const pool = open(2);
+  const { signal } = new AbortController();
+  await Promise.all(Array.from({ length: 12 }, (_, i) => pool.call('square', [i], { signal })));
+  expect(warnings).toEqual([]);
+});
+
 test('starts threads also in a process with flags that no thread takes', () => {
   const program = fileURLToPath(new URL('square-in-thread.mjs', import.meta.url));
   const flags = ['--max-old-space-size=1000', '--expose-gc'];
