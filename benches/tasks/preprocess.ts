@@ -20,9 +20,9 @@ interface ClapPreparation {
   audio(sound: ModalityInputs['audio'], model: { readonly fusion: boolean; readonly seed: number }): ClapFeatures;
 }
 
-/** What graphs' threads look numbers up with. */
+/** What graphs' threads look the numbers of pictures up with, always in the same memory. */
 const LEVELS = new URL('../../packages/encoder-onnx/dist/levels.js', import.meta.url);
-type LookUp = (bytes: Uint8Array, table: Float32Array, out: Float32Array) => void;
+type LookUp = (bytes: Uint8Array, levels: Float32Array, planes: number, out: Float32Array) => void;
 
 function preparationOf<Functions extends object>(space: string, workers: number): ThreadPool<Functions> {
   const module = new URL(`../../packages/${space}/dist/preparation.js`, import.meta.url);
@@ -49,20 +49,11 @@ function pictures(name: string, count: number, width: number, height: number): I
       const numbers = new Float32Array(3 * IMAGEBIND_IMAGE.side ** 2);
       return overFiles(at, [media, threads], async (path) => {
         const { bytes } = await media.readImage(path);
-        return levelsOf(lookUp, await threads.call('image', [bytes]), levels, numbers);
+        lookUp(await threads.call('image', [bytes]), levels, 3, numbers);
+        return numbers;
       });
     },
   };
-}
-
-/** The numbers that bytes of three channels stand for, which a space looks up in its graph's thread, always in the same memory. */
-function levelsOf(lookUp: LookUp, bytes: Uint8Array, levels: Float32Array, out: Float32Array): Float32Array {
-  const area = bytes.length / 3;
-  for (let c = 0; c < 3; c++) {
-    const [from, to] = [c * area, (c + 1) * area];
-    lookUp(bytes.subarray(from, to), levels.subarray(256 * c, 256 * (c + 1)), out.subarray(from, to));
-  }
-  return out;
 }
 
 type PictureSize = Readonly<Record<'count' | 'width' | 'height', number>>;

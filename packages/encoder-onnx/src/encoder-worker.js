@@ -69,12 +69,7 @@ function levelsOf(input, { data, dims: [rows = 0, planes = 0], levels = new Floa
   const kept = numbers.get(input);
   const out = kept?.length === data.length ? kept : new Float32Array(data.length);
   numbers.set(input, out);
-  const length = data.length / (rows * planes);
-  for (let p = 0; p < rows * planes; p++) {
-    const own = levels.subarray(256 * (p % planes), 256 * ((p % planes) + 1));
-    const plane = /** @type {Uint8Array} */ (data).subarray(p * length, (p + 1) * length);
-    lookUp(plane, own, out.subarray(p * length, (p + 1) * length));
-  }
+  lookUp(/** @type {Uint8Array} */ (data), levels, rows * planes, out);
   return out;
 }
 

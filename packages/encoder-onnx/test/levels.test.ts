@@ -15,6 +15,14 @@ test.each([
   const memory = Uint8Array.from({ length: from + count + 3 }, (_, i) => (i * 151 + 255) % 256);
   const bytes = memory.subarray(from, from + count);
   const out = new Float32Array(count);
-  lookUp(bytes, table, out);
+  lookUp(bytes, table, 1, out);
   expect([...out]).toEqual([...bytes].map((byte) => table[byte]));
+});
+
+test('looks each plane up in its own table, and the planes of the next row in the same ones', () => {
+  const tables = Float32Array.from([...table, ...table.map((number) => -number)]);
+  const bytes = Uint8Array.from({ length: 4 * 6 }, (_, i) => (i * 37) % 256);
+  const out = new Float32Array(bytes.length);
+  lookUp(bytes, tables, 4, out);
+  expect([...out]).toEqual([...bytes].map((byte, i) => tables[256 * (Math.floor(i / 6) % 2) + byte]));
 });

@@ -42,7 +42,7 @@ export class KaiserResampler {
     } else this.#filter = fineFilter(ratio, { stretch, reach, taps });
   }
 
-  /** `samples` at the new rate, ⌈n · to / from⌉ of them, in `room` where they fit into it; the same array where the rates are equal. */
+  /** `samples` at the new rate, ⌈n · to / from⌉ of them, which may be in `room`, overwriting it; the same array where the rates are equal. */
   resample(samples: Float32Array, room?: Float32Array): Float32Array {
     return this.#filter === undefined ? samples : this.#filter(samples, room);
   }
