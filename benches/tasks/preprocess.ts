@@ -4,7 +4,7 @@ import { MediaReader } from '@freebind/media';
 import { type ClapFeatures, IMAGEBIND_IMAGE, squareLevels } from '@freebind/preprocess';
 import { RobertaTokenizer } from '@freebind/space-clap';
 import { ClipTokenizer } from '@freebind/space-imagebind';
-import { ThreadPool } from '@freebind/threads';
+import { buffersIn, ThreadPool } from '@freebind/threads';
 import type { ItemTask, OpenAt, Work } from '../task.ts';
 import { readList, writePictures, writeSounds, writeTexts } from './preprocess-files.ts';
 
@@ -49,7 +49,7 @@ function pictures(name: string, count: number, width: number, height: number): I
       const numbers = new Float32Array(3 * IMAGEBIND_IMAGE.side ** 2);
       return overFiles(at, [media, threads], async (path) => {
         const { bytes } = await media.readImage(path);
-        lookUp(await threads.call('image', [bytes]), levels, 3, numbers);
+        lookUp(await threads.call('image', [bytes], { transfer: buffersIn(bytes) }), levels, 3, numbers);
         return numbers;
       });
     },
@@ -94,14 +94,17 @@ function sounds(
 /** WAV files to ImageBind's three filter banks. */
 export const imagebindAudio = sounds('ImageBind', (workers) => {
   const threads = preparationOf<ImagebindPreparation>('space-imagebind', workers);
-  return { of: (sound) => threads.call('audio', [sound]), close: () => threads.close() };
+  return {
+    of: (sound) => threads.call('audio', [sound], { transfer: buffersIn(sound) }),
+    close: () => threads.close(),
+  };
 });
 
 /** WAV files to the four mels of CLAP with fusion. */
 export const clapAudio = sounds('CLAP', (workers) => {
   const threads = preparationOf<ClapPreparation>('space-clap', workers);
   const of = async (sound: ModalityInputs['audio']): Promise<Float32Array> =>
-    (await threads.call('audio', [sound, { fusion: true, seed: 0 }])).data;
+    (await threads.call('audio', [sound, { fusion: true, seed: 0 }], { transfer: buffersIn(sound) })).data;
   return { of, close: () => threads.close() };
 });
 

@@ -108,6 +108,23 @@ export function spaceCases(samples: SpaceSamples = standardSamples()): readonly 
       },
     },
     {
+      name: 'embeds inputs that it may keep as others',
+      async run(space) {
+        if (space.embedEach === undefined) return;
+        await everyModality(space, async (modality, inputs) => {
+          // Inputs come from samples of the same name.
+          const each = async (all: readonly unknown[], moved: boolean) =>
+            (await space.embedEach?.(modality as Modality, all as never[], { moved })) ?? [];
+          const kept = await each(inputs, false);
+          const moved = await each(structuredClone(inputs), true);
+          checkSame(moved.length, inputs.length, `answers for ${inputs.length} of ${modality}`);
+          kept.forEach(({ row = [] }, i) =>
+            checkClose(moved[i]?.row ?? [], row, PLACE, `${modality} ${i} that the space may keep`),
+          );
+        });
+      },
+    },
+    {
       name: 'refuses a modality that it does not declare',
       async run(space) {
         await checkRejects(

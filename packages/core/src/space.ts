@@ -57,11 +57,14 @@ export interface Space {
   /**
    * As `embed`, but an input that cannot be embedded does not stop the others: one answer an input, in order. Optional; without
    * it, long runs embed the inputs of a batch that was refused one by one.
+   *
+   * With `moved` the inputs are the space's from here on: nobody reads them again, none is there twice, and their memory may move to the
+   * space's threads. By default they stay the caller's, as they are, and threads get copies.
    */
   embedEach?<M extends Modality>(
     modality: M,
     inputs: readonly ModalityInputs[M][],
-    options?: { readonly signal?: AbortSignal },
+    options?: { readonly signal?: AbortSignal; readonly moved?: boolean },
   ): Promise<readonly EachEmbedding[]>;
 
   /**

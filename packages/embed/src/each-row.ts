@@ -14,11 +14,11 @@ export async function eachRow<M extends Modality>(
   space: Space,
   modality: M,
   inputs: readonly ModalityInputs[M][],
-  signal: AbortSignal,
+  options: { readonly signal: AbortSignal; readonly moved: boolean },
 ): Promise<readonly EachEmbedding[]> {
   if (inputs.length === 0) return [];
-  if (space.embedEach === undefined) return embedOrSplit(space, modality, inputs, signal);
-  const rows = await space.embedEach(modality, inputs, { signal });
+  if (space.embedEach === undefined) return embedOrSplit(space, modality, inputs, options.signal);
+  const rows = await space.embedEach(modality, inputs, options);
   if (rows.length === inputs.length) return rows.map((one) => (one.row === undefined ? one : checked(space, one.row)));
   throw new FreebindError(
     'FREEBIND_SHAPE_MISMATCH',

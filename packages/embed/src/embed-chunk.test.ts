@@ -1,4 +1,4 @@
-import { FreebindError, type FreebindErrorCode } from '@freebind/core';
+import { FreebindError, type FreebindErrorCode, type ModalityInputs, type Space } from '@freebind/core';
 import { expect, test } from 'vitest';
 import { ToySpace } from '../test/toy-spaces.ts';
 import { embedChunk } from './embed-chunk.ts';
@@ -39,3 +39,47 @@ test.for(['FREEBIND_PLUGIN_MISSING', 'FREEBIND_CAPABILITY_MISSING', 'FREEBIND_CL
     await expect(chunkWith(code)).rejects.toMatchObject({ code });
   },
 );
+
+/** Embeds pictures as a space with threads does: memory that it may keep leaves this thread. */
+class MovingSpace extends ToySpace {
+  readonly seen: ModalityInputs['image'][] = [];
+  override readonly embedEach: NonNullable<Space['embedEach']> = async (modality, inputs, { moved = false } = {}) => {
+    // They are pictures here.
+    const pictures = inputs as readonly ModalityInputs['image'][];
+    const own = pictures.map((picture) =>
+      structuredClone(picture, { transfer: moved ? [picture.bytes.buffer as ArrayBuffer] : [] }),
+    );
+    this.seen.push(...pictures);
+    const { rows, cols, data } = await this.embed('image', own);
+    return Array.from({ length: rows }, (_, i) => ({ row: Float32Array.from(data.slice(i * cols, (i + 1) * cols)) }));
+  };
+}
+
+const embedPictures = async (spaces: readonly Space[]): Promise<readonly Uint8Array[]> => {
+  const { chunk } = await embedChunk(
+    ['first', 'second'].map((id) => ({ id, path: id })),
+    {
+      spaces,
+      modality: 'image',
+      reader: {
+        read: async ({ id }) => ({ input: { bytes: new TextEncoder().encode(id).slice() }, bytes: id.length }),
+        close: async () => undefined,
+      },
+      format: 'F32',
+      workers: 1,
+      known: () => undefined,
+      signal: new AbortController().signal,
+    },
+  );
+  return chunk.pieces.slice(0, spaces.length);
+};
+
+test('gives what was read to a single space to keep, and to several to share, with the same rows', async () => {
+  const [alone, first, second] = ['a', 'a', 'b'].map((id) => new MovingSpace(id));
+  if (alone === undefined || first === undefined || second === undefined) throw new Error('three spaces are here');
+  const [own] = await embedPictures([alone]);
+  expect(alone.seen.map(({ bytes }) => bytes.length)).toEqual([0, 0]);
+  const [shared] = await embedPictures([first, second]);
+  expect(shared).toEqual(own);
+  for (const { seen } of [first, second]) expect(seen.map(({ bytes }) => bytes.length)).toEqual([5, 6]);
+});

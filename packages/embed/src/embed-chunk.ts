@@ -99,8 +99,10 @@ async function embedGroup(
   { spaces, modality, signal }: ChunkOptions,
 ): Promise<readonly Outcome[]> {
   const inputs = group.flatMap(({ loaded }) => ('input' in loaded ? [loaded.input] : []));
+  // Several spaces read the same inputs; of one they are its own.
+  const options = { signal, moved: spaces.length === 1 };
   const bySpace = await Promise.all(
-    spaces.map(async (space) => ({ space, each: await eachRow(space, modality, inputs, signal) })),
+    spaces.map(async (space) => ({ space, each: await eachRow(space, modality, inputs, options) })),
   );
   let i = -1;
   return group.map(({ item, loaded }): Outcome => {

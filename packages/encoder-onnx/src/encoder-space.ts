@@ -13,6 +13,7 @@ import {
   type SpaceManifest,
 } from '@freebind/core';
 import { fingerprint } from '@freebind/core/files';
+import { buffersIn, type CallOptions } from '@freebind/threads';
 import { checkInput } from './check-input.ts';
 import type { Feed } from './contract.ts';
 import type { OnnxEncoder } from './onnx-encoder.ts';
@@ -24,9 +25,9 @@ export interface ModalityEncoder<Input> {
   /**
    * What the graph takes for one input, the first dimension being rows. An input may give several rows, and as many in every
    * tensor; its embedding is then the normalised mean over them, each divided by its own length first, as ImageBind's postprocessor
-   * does before it takes the mean over clips. Throws for an input that cannot be embedded.
+   * does before it takes the mean over clips. Throws for an input that cannot be embedded. `call` is for threads that it calls.
    */
-  readonly prepare: (input: Input, signal: AbortSignal | undefined) => Feeds | Promise<Feeds>;
+  readonly prepare: (input: Input, call: CallOptions) => Feeds | Promise<Feeds>;
   /** Files besides the graph that decide what is prepared, such as a vocabulary, for `fingerprint`. */
   readonly files?: () => Promise<readonly string[]>;
   /** Opens what `prepare` reads of them, before any input is prepared: that they are damaged is no input's fault. */
@@ -89,14 +90,15 @@ export class EncoderSpace implements Space {
   }
 
   /**
-   * Embeds what can be embedded: one answer an input, in order; a bad input does not stop the others.
+   * Embeds what can be embedded: one answer an input, in order; a bad input does not stop the others. With `moved`, arrays of the
+   * inputs move to the threads that prepare them, and are empty afterwards.
    *
    * @throws FREEBIND_CAPABILITY_MISSING FREEBIND_CLOSED FREEBIND_ABORTED, and what its graph and its files throw
    */
   async embedEach<M extends Modality>(
     modality: M,
     inputs: readonly ModalityInputs[M][],
-    options: { readonly signal?: AbortSignal } = {},
+    options: { readonly signal?: AbortSignal; readonly moved?: boolean } = {},
   ): Promise<readonly EachEmbedding[]> {
     const all: EachEmbedding[] = [];
     for await (const one of this.embedStream(modality, inputs, options)) all.push(one);
@@ -123,7 +125,7 @@ export class EncoderSpace implements Space {
   async *embedStream<M extends Modality>(
     modality: M,
     inputs: Iterable<ModalityInputs[M]> | AsyncIterable<ModalityInputs[M]>,
-    { signal }: { readonly signal?: AbortSignal } = {},
+    { signal, moved = false }: { readonly signal?: AbortSignal; readonly moved?: boolean } = {},
   ): AsyncGenerator<EachEmbedding, void, undefined> {
     const { encoder, prepare, open } = this.#encoderOf(modality);
     this.#check(signal);
@@ -134,7 +136,7 @@ export class EncoderSpace implements Space {
       const { value, done } = await batches.next();
       return done === true
         ? undefined
-        : prepareAll(value, { modality, prepare, atATime: INPUTS_A_WORKER * workers, signal });
+        : prepareAll(value, { modality, prepare, atATime: INPUTS_A_WORKER * workers, signal, moved });
     };
     try {
       let next = prepared();
@@ -254,16 +256,17 @@ async function prepareAll<Input>(
     readonly prepare: ModalityEncoder<Input>['prepare'];
     readonly atATime: number;
     readonly signal: AbortSignal | undefined;
+    readonly moved: boolean;
   },
 ): Promise<readonly Prepared[]> {
-  const { modality, prepare, atATime, signal } = how;
+  const { modality, prepare, atATime, signal, moved } = how;
   const prepared: Prepared[] = Array.from({ length: inputs.length });
   const work = inputs.entries();
   const take = async (): Promise<void> => {
     for (const [i, input] of work) {
       try {
         checkInput(modality, input);
-        prepared[i] = { feeds: await prepare(input, signal) };
+        prepared[i] = { feeds: await prepare(input, { signal, transfer: moved ? buffersIn(input) : [] }) };
       } catch (error) {
         if (isFreebindError(error, 'FREEBIND_ABORTED') || isFreebindError(error, 'FREEBIND_CLOSED')) throw error;
         prepared[i] = { error: isFreebindError(error) ? error : refused(error) };

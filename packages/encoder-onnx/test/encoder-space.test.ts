@@ -139,6 +139,28 @@ test('a process that exits while a graph runs ends with its own status', () => {
   expect(ended).toMatchObject({ status: 7, stdout: '', stderr: '' });
 });
 
+test('the memory of inputs goes to the threads that prepare them where they are given to keep, and only there', async () => {
+  const moving: (readonly ArrayBuffer[])[] = [];
+  const tiny = new EncoderSpace(
+    { id: 'tiny', dimension: 3, modalities: ['audio'], source: { paper: 'x', checkpoint: 'x', license: 'x' } },
+    {
+      audio: {
+        encoder: encoder(graph),
+        prepare: ({ channels: [data = new Float32Array(4)] }, { transfer = [] }) => {
+          moving.push(transfer);
+          return { x: { type: 'float32', dims: [1, 4], data: data.slice() } };
+        },
+      },
+    },
+  );
+  onTestFinished(() => tiny.close());
+  const samples = Float32Array.of(1, 2, 3, 4);
+  const sounds = [{ channels: [samples], sampleRate: 16_000 }];
+  const kept = await tiny.embedEach('audio', sounds);
+  expect(await tiny.embedEach('audio', sounds, { moved: true })).toEqual(kept);
+  expect(moving).toEqual([[], [samples.buffer]]);
+});
+
 test('a file of the model that is damaged stops a run, and is no fault of its inputs', async () => {
   const damaged = new FreebindError('FREEBIND_FILE_INVALID', 'The vocabulary is damaged.');
   const tiny = new EncoderSpace(

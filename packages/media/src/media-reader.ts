@@ -1,5 +1,5 @@
 import type { ModalityInputs } from '@freebind/core';
-import { builtModule, ThreadPool } from '@freebind/threads';
+import { buffersIn, builtModule, ThreadPool } from '@freebind/threads';
 import type * as decoding from './decode-audio.ts';
 import type { MediaLimits } from './limits.ts';
 import { type MediaSource, readSource } from './read-source.ts';
@@ -32,9 +32,7 @@ export class MediaReader {
     const { signal, ...others } = limits;
     const bytes = await readSource(source, limits);
     // Bytes that were given stay with their owner; those that were read here move.
-    const { buffer, byteLength } = bytes;
-    const own = !(source instanceof Uint8Array) && buffer instanceof ArrayBuffer && buffer.byteLength === byteLength;
-    const transfer = own ? [buffer] : [];
+    const transfer = source instanceof Uint8Array ? [] : buffersIn(bytes);
     return this.#threads.call('decodeAudio', [bytes, others], { signal, transfer });
   }
 

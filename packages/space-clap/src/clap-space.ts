@@ -40,8 +40,8 @@ export function clapSpace(
       audio: {
         encoder: encoder(files.audio, tracedBatch),
         options: { seed },
-        prepare: async (sound, signal) => {
-          const { data, longer } = await threads.call('audio', [sound, { fusion, seed }], { signal });
+        prepare: async (sound, call) => {
+          const { data, longer } = await threads.call('audio', [sound, { fusion, seed }], call);
           const features = { type: 'float32', dims: [1, fusion ? 4 : 1, 1001, 64], data } as const;
           if (!fusion) return { input_features: features };
           const isLonger = { type: 'bool', dims: [1, 1], data: Uint8Array.of(longer ? 1 : 0) } as const;

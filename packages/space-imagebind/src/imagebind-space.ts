@@ -32,15 +32,15 @@ export function imagebindSpace(
     {
       image: {
         encoder: encoder('imagebind_vision.onnx'),
-        prepare: async ({ bytes }, signal) => {
-          const data = await threads.call('image', [bytes], { signal });
+        prepare: async ({ bytes }, call) => {
+          const data = await threads.call('image', [bytes], call);
           return { pixel_values: { type: 'float32', dims: [1, 3, 224, 224], data, levels } };
         },
       },
       audio: {
         encoder: encoder(model.audio),
-        prepare: async (sound, signal) => {
-          const data = await threads.call('audio', [sound], { signal });
+        prepare: async (sound, call) => {
+          const data = await threads.call('audio', [sound], call);
           return { input_features: { type: 'float32', dims: IMAGEBIND_AUDIO_DIMS, data } };
         },
       },

@@ -30,8 +30,8 @@ export function internvlSpace(
     {
       image: {
         encoder: encoder('internvl_c_vision.onnx'),
-        prepare: async ({ bytes }, signal) => {
-          const data = await threads.call('image', [bytes], { signal });
+        prepare: async ({ bytes }, call) => {
+          const data = await threads.call('image', [bytes], call);
           return { pixel_values: { type: 'float32', dims: [1, 3, 224, 224], data, levels } };
         },
       },

@@ -56,8 +56,8 @@ function imageEncoder(
   return {
     encoder: encoder(graph),
     options: { prepare: JSON.stringify(square) },
-    prepare: async ({ bytes }, signal) => {
-      const data = await threads.call('image', [bytes, square], { signal });
+    prepare: async ({ bytes }, call) => {
+      const data = await threads.call('image', [bytes, square], call);
       return { [inputs.pixels]: { type: 'float32', dims, data, levels } };
     },
   };
@@ -72,8 +72,8 @@ function audioEncoder(
     return {
       encoder: encoder(graph),
       options: { prepare },
-      prepare: async (sound, signal) => {
-        const data = await threads.call('imagebindAudio', [sound], { signal });
+      prepare: async (sound, call) => {
+        const data = await threads.call('imagebindAudio', [sound], call);
         return { [inputs.features]: { type: 'float32', dims: IMAGEBIND_AUDIO_DIMS, data } };
       },
     };
@@ -81,8 +81,8 @@ function audioEncoder(
   return {
     encoder: encoder(graph, tracedBatch),
     options: { prepare, seed },
-    prepare: async (sound, signal) => {
-      const { data, longer } = await threads.call('clapAudio', [sound, { fusion, seed }], { signal });
+    prepare: async (sound, call) => {
+      const { data, longer } = await threads.call('clapAudio', [sound, { fusion, seed }], call);
       const features: Feed = { type: 'float32', dims: [1, fusion ? 4 : 1, 1001, 64], data };
       if (!fusion) return { [inputs.features]: features };
       const flag: Feed = { type: 'bool', dims: [1, 1], data: Uint8Array.of(longer ? 1 : 0) };

@@ -22,7 +22,7 @@ export interface ThreadPoolOptions {
 export interface CallOptions {
   /** Takes a call that waits out of the line; one that runs is left to end unheard. */
   readonly signal?: AbortSignal | undefined;
-  /** Memory of arguments that moves to the thread and is not copied. */
+  /** Memory of arguments that moves to the thread and is not copied (`buffersIn`). */
   readonly transfer?: readonly ArrayBuffer[];
 }
 

@@ -1,6 +1,7 @@
 // A thread of a pool: it runs the functions of one module as it is called, and answers as they are done. Plain JavaScript, so that node
 // starts the very same file from the sources and from the published package.
 import { parentPort, workerData } from 'node:worker_threads';
+import { buffersIn } from './buffers-in.js';
 
 /** @type {Readonly<Record<string, (...args: readonly unknown[]) => unknown>>} */
 const functions = await import(workerData.module);
@@ -11,27 +12,11 @@ async function reply({ call, name, args }) {
   /* oxlint-disable unicorn/require-post-message-target-origin */
   try {
     const value = await functions[name]?.(...args);
-    parentPort?.postMessage({ call, value }, [...buffersIn(value)]);
+    parentPort?.postMessage({ call, value }, buffersIn(value));
   } catch (error) {
     parentPort?.postMessage({ call, error: portable(error) });
   }
   /* oxlint-enable unicorn/require-post-message-target-origin */
-}
-
-/**
- * Memory of the arrays in a result, which moves to the caller and is not copied. Arrays that are a part of something larger are copied.
- *
- * @param {unknown} value
- * @param {Set<ArrayBuffer>} [found]
- */
-function buffersIn(value, found = new Set()) {
-  if (ArrayBuffer.isView(value)) {
-    const { buffer, byteLength } = value;
-    if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength && !Buffer.isBuffer(value)) found.add(buffer);
-  } else if (typeof value === 'object' && value !== null) {
-    for (const part of Object.values(value)) buffersIn(part, found);
-  }
-  return found;
 }
 
 /**
@@ -47,4 +32,8 @@ function portable(error) {
 
 parentPort?.on('message', (request) => {
   void reply(request);
+});
+// Memory that had moved elsewhere before it was told to move here. Which call it was for cannot be read, so all of this thread's fail.
+parentPort?.on('messageerror', (error) => {
+  throw error;
 });

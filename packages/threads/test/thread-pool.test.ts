@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { FreebindError } from '@freebind/core';
 import { expect, onTestFinished, test } from 'vitest';
-import { builtModule, ThreadPool } from '../src/index.ts';
+import { buffersIn, builtModule, ThreadPool } from '../src/index.ts';
 
 interface Work {
   square(x: number): number;
@@ -73,6 +73,16 @@ test('moves what it is told to move', async () => {
   const numbers = Float32Array.of(1, 2);
   await open(1).call('double', [numbers], { transfer: [numbers.buffer] });
   expect(numbers.length).toBe(0);
+});
+
+test('fails a call whose arguments have moved elsewhere, also while it waited, and goes on', async () => {
+  const pool = open(1);
+  const numbers = Float32Array.of(1, 2);
+  const [, again] = await Promise.allSettled(
+    [1, 2].map(() => pool.call('double', [numbers], { transfer: buffersIn(numbers) })),
+  );
+  expect(again).toMatchObject({ status: 'rejected', reason: { message: 'Unable to deserialize cloned data.' } });
+  await expect(pool.call('square', [2])).resolves.toBe(4);
 });
 
 test('hands on errors of freebind with their code, and others with theirs', async () => {
