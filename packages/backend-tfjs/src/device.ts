@@ -6,6 +6,7 @@ import type {
   Call,
   Compiled,
   Memory,
+  Packed,
   PackedByName,
   Reply,
   Request,
@@ -126,8 +127,13 @@ export class OpenProgram {
 
   /** One run; the buffers of `feeds` leave this thread. Inputs that are not fed come from `states`. */
   async run(feeds: PackedByName, ...states: readonly State[]): Promise<PackedByName> {
-    const answer = await this.#device.call({ kind: 'run', ...this.#run(feeds, states) }, buffersOf(feeds));
-    return answer.outputs ?? {};
+    return this.runOn(undefined, feeds, ...states);
+  }
+
+  /** As `run`, with inputs that come from `spent` too, which is empty afterwards. */
+  async runOn(spent: State | undefined, feeds: PackedByName, ...states: readonly State[]): Promise<PackedByName> {
+    const run = this.#run(feeds, states, spent);
+    return (await this.#device.call({ kind: 'run', ...run }, buffersOf(feeds))).outputs ?? {};
   }
 
   /** One run whose output `scores` is ranked in the worker. */
@@ -139,8 +145,8 @@ export class OpenProgram {
     await this.#device.drop({ kind: 'drop', program: this.#id });
   }
 
-  #run(feeds: PackedByName, states: readonly State[]): Run {
-    return { program: this.#id, feeds, states: states.map(({ id }) => id) };
+  #run(feeds: PackedByName, states: readonly State[], spent?: State): Run {
+    return { program: this.#id, feeds, states: states.map(({ id }) => id), spent: spent?.id };
   }
 }
 
@@ -152,6 +158,15 @@ export class State {
   constructor(device: Device, id: number) {
     this.#device = device;
     this.id = id;
+  }
+
+  /**
+   * Gives the worker one more tensor, or another in the place of one. Its buffer leaves this thread, and comes back where the
+   * runtime has a copy of its own: what is given in many parts, one after another, then takes the memory of one part.
+   */
+  async put(name: string, tensor: Packed & { readonly data: Float32Array }): Promise<Float32Array | undefined> {
+    const call = { kind: 'put', state: this.id, name, tensor } as const;
+    return (await this.#device.call(call, [tensor.data.buffer])).spare;
   }
 
   /** A copy of the tensors as they stand. */

@@ -1,3 +1,4 @@
+import type { Blocks, Span } from './blocks.ts';
 import type { Program, Value } from './program.ts';
 
 /** What the emitters of layers write into, and where they find parameters; names are full, within one network. */
@@ -11,13 +12,13 @@ export interface Emission {
   readonly move: (name: string, value: Value) => void;
   /** Adds to a parameter's gradient. */
   readonly accumulate: (name: string, gradient: Value) => void;
-  /** The mask of the network's next dropout layer, the same for every call of what is returned. */
-  readonly dropout: (rate: number, rows: number, cols: number) => () => Value;
+  /** The network's next dropout layer: what is returned gives the mask of rows of the batch, the same in every call. */
+  readonly dropout: (rate: number, cols: number) => (rows: Span) => Value;
 }
 
-/** What a layer computed, and the way back through it. */
-export interface Pass {
-  readonly output: Value;
+/** What a layer computed, of a batch in blocks or of one block alone, and the way back through it. */
+export interface Pass<Rows = Blocks> {
+  readonly output: Rows;
   /** ∂loss/∂output → ∂loss/∂input. What nobody reads in the end is not computed. */
-  readonly backward: (gradient: Value) => Value;
+  readonly backward: (gradient: Rows) => Rows;
 }

@@ -1,3 +1,4 @@
+import { type Blocks, rowsIn, rowsOf, spansOf } from './blocks.ts';
 import type { Program, Value } from './program.ts';
 import { weigh } from './weigh.ts';
 
@@ -5,28 +6,22 @@ import { weigh } from './weigh.ts';
 export interface InfoNce {
   /** CE of row i + CE of column i, [n, 1]. The loss is half their mean. */
   readonly losses: Value;
-  /** ∂/∂x and ∂/∂y of half the sum of `losses`, [n, d]. */
-  readonly gradients: { readonly x: Value; readonly y: Value };
-  /** [n, 1], whose sum over −τ² is ∂/∂τ of half the sum of `losses`. */
+  /** ∂/∂x and ∂/∂y of `share`/2 of the sum of `losses`, [n, d]. */
+  readonly gradients: { readonly x: Blocks; readonly y: Blocks };
+  /** [n, 1], whose sum over −τ is ∂/∂τ of `share`/2 of the sum of `losses`. */
   readonly along: Value;
 }
 
-/** How the logits are cut. */
+/** How the logits are cut. A tile has as many columns as a block has rows: their side of a product is packed once for all tiles below it. */
 export interface Tiling {
-  /** Rows and columns of a tile, at most. The columns' side of a product is packed once for all tiles below it. */
+  /** Rows of a tile, at most. */
   readonly rows: number;
-  readonly columns: number;
   /** Logits that may be kept from the first pass for the second; more are computed again. */
   readonly kept: number;
 }
 
 /** Tiles of 16 MiB; of 128 MiB, tiles are kept. */
-export const TILING: Tiling = { rows: 1024, columns: 4096, kept: 2 ** 25 };
-
-interface Span {
-  readonly start: number;
-  readonly end: number;
-}
+export const TILING: Tiling = { rows: 1024, kept: 2 ** 25 };
 
 /**
  * Largest |logit| at which `infoNce` may share its exponentials, for n rows. One exponential then serves both directions.
@@ -39,10 +34,10 @@ export function largestSharedLogit(n: number): number {
 }
 
 /**
- * Symmetric InfoNCE between x and y [n, d] with logits z = x·yᵀ/τ. With the softmaxes P of the rows of z and Q of its
- * columns, ∂loss/∂z = ½ (P + Q) − I, so
+ * Symmetric InfoNCE between x and y [n, d], cut into blocks alike, with logits z = x·yᵀ/τ. With the softmaxes P of the rows of z
+ * and Q of its columns, ∂loss/∂z = ½ (P + Q) − I, so
  *
- *     ∂x = (½ (P + Q) · y − y)/τ        ∂y = (½ (P + Q)ᵀ · x − x)/τ        ∂τ = −Σ x ∘ (½ (P + Q) · y − y)/τ²
+ *     ∂x = (½ (P + Q) · y − y)/τ        ∂y = (½ (P + Q)ᵀ · x − x)/τ        ∂τ = −Σ x ∘ ∂x/τ
  *
  * z is never whole: a first pass over its tiles finds the sums of exponentials of its rows and columns, with a running maximum
  * where they are not `shared`, and a second one the gradients. So memory is O(n · d), and time that of one more product where
@@ -50,65 +45,77 @@ export function largestSharedLogit(n: number): number {
  */
 export function infoNce(
   program: Program,
-  x: Value,
-  y: Value,
-  inverseTemperature: Value,
-  shared: boolean,
+  { x, y }: { readonly x: Blocks; readonly y: Blocks },
+  {
+    inverseTemperature,
+    share,
+    shared,
+  }: { readonly inverseTemperature: Value; readonly share: number; readonly shared: boolean },
   tiling: Tiling = TILING,
 ): InfoNce {
-  const n = Number(x.shape[0]);
-  const [rowSpans, columnSpans] = [spansOf(n, tiling.rows), spansOf(n, tiling.columns)];
-  const scaled = program.mul(x, inverseTemperature);
-  const rowsOf = ({ start, end }: Span): Value => program.rows(scaled, start, end);
-  const keysOf = ({ start, end }: Span): Value => program.rows(y, start, end);
-  const keep = n * n <= tiling.kept;
+  const pieces = x.flatMap((block, b) =>
+    spansOf(rowsIn(block), tiling.rows).map(({ start, end }) => ({
+      block,
+      queries: () => program.rows(block, start, end),
+      answers: () => program.rows(y[b] ?? block, start, end),
+    })),
+  );
+  const turnedOf = (keys: Value): Value => program.mul(program.transpose(keys), inverseTemperature);
+  const keep = rowsOf(x) ** 2 <= tiling.kept;
   const softmax = shared ? sharedSoftmax(program) : shiftedSoftmax(program);
 
-  const perRow = rowSpans.map((): Sums | undefined => undefined);
-  const perColumn = columnSpans.map((): Sums | undefined => undefined);
-  const kept = columnSpans.map((columns, j) => {
-    const keys = program.transpose(keysOf(columns));
-    return rowSpans.map((rows, i) => {
-      const tile = softmax.tile(program.product(rowsOf(rows), keys));
+  const perRow = pieces.map((): Sums | undefined => undefined);
+  const perColumn = y.map((): Sums | undefined => undefined);
+  const kept = y.map((keys, j) => {
+    const turned = turnedOf(keys);
+    return pieces.map(({ queries }, i) => {
+      const tile = softmax.tile(program.product(queries(), turned));
       perRow[i] = softmax.addRows(tile, perRow[i]);
       perColumn[j] = softmax.addColumns(tile, perColumn[j]);
       return tile;
     });
   });
 
-  const dx = rowSpans.map((): Value | undefined => undefined);
-  const dy = columnSpans.map((columns, j) => {
-    const keys = keysOf(columns);
-    const turned = keep ? undefined : program.transpose(keys);
-    let pulled: Value | undefined;
-    for (const [i, rows] of rowSpans.entries()) {
-      const queries = rowsOf(rows);
+  const pulled = pieces.map((): Value | undefined => undefined);
+  const scale = program.scale(inverseTemperature, share);
+  const dy = y.map((keys, j) => {
+    const turned = keep ? undefined : turnedOf(keys);
+    // A right factor is packed into a copy that lives as long as it does: y outlives this pass.
+    const scaled = program.mul(keys, scale);
+    let turnedPull: Value | undefined;
+    for (const [i, piece] of pieces.entries()) {
+      const queries = piece.queries();
       const tile = turned === undefined ? kept[j]?.[i] : softmax.tile(program.product(queries, turned));
       const [ofRow, ofColumn] = [perRow[i], perColumn[j]];
       if (tile === undefined || ofRow === undefined || ofColumn === undefined) continue;
       const weights = softmax.weights(tile, ofRow, ofColumn);
-      dx[i] = plus(program, dx[i], program.product(weights, keys));
-      pulled = plus(program, pulled, program.product(program.transpose(queries), weights));
+      pulled[i] = plus(program, pulled[i], program.product(weights, scaled));
+      turnedPull = plus(program, turnedPull, program.product(program.transpose(queries), weights));
     }
-    return program.sub(program.transpose(pulled ?? keys), rowsOf(columns));
+    return program.mul(program.sub(program.transpose(turnedPull ?? keys), x[j] ?? keys), scale);
   });
-  const pulls = rowSpans.map((rows, i) => program.sub(dx[i] ?? keysOf(rows), keysOf(rows)));
-  const along = rowSpans.map(({ start, end }, i) =>
-    program.dotRows(program.rows(x, start, end), pulls[i] ?? program.rows(x, start, end)),
-  );
-  const positives = program.stack(rowSpans.map((rows) => program.dotRows(rowsOf(rows), keysOf(rows))));
+  const found = pieces.map(({ block, queries, answers }, i) => {
+    const gradient = program.sub(pulled[i] ?? answers(), program.mul(answers(), scale));
+    return {
+      block,
+      positives: program.mul(program.dotRows(queries(), answers()), inverseTemperature),
+      along: program.dotRows(queries(), gradient),
+      gradient,
+    };
+  });
+  const positives = program.stack(found.map((piece) => piece.positives));
   const ofRows = program.stack(perRow.map((sums) => logSum(program, sums)));
   const ofColumns = program.stack(
-    perColumn.map((sums, j) => program.reshape(logSum(program, sums), [lengthOf(columnSpans[j]), 1])),
+    perColumn.map((sums, j) => program.reshape(logSum(program, sums), [rowsIn(y[j] ?? scale), 1])),
   );
   return {
     // Differences before sums: logits are several times as large as losses.
     losses: program.add(program.sub(ofRows, positives), program.sub(ofColumns, positives)),
     gradients: {
-      x: program.stack(pulls.map((pull) => program.mul(pull, inverseTemperature))),
-      y: program.stack(dy),
+      x: x.map((whole) => program.stack(found.filter(({ block }) => block === whole).map(({ gradient }) => gradient))),
+      y: dy,
     },
-    along: program.stack(along),
+    along: program.stack(found.map(({ along }) => along)),
   };
 }
 
@@ -166,12 +173,4 @@ function logSum(program: Program, sums: Sums | undefined): Value {
 
 function plus(program: Program, a: Value | undefined, b: Value): Value {
   return a === undefined ? b : program.add(a, b);
-}
-
-const lengthOf = (span: Span | undefined): number => (span === undefined ? 0 : span.end - span.start);
-
-/** 0 to n in as few spans of at most `most` as can be, all about as long. */
-function spansOf(n: number, most: number): readonly Span[] {
-  const size = Math.ceil(n / Math.ceil(n / most));
-  return Array.from({ length: Math.ceil(n / size) }, (_, i) => ({ start: i * size, end: Math.min((i + 1) * size, n) }));
 }

@@ -1,11 +1,12 @@
 import { NORM_FLOOR } from '@freebind/core';
+import { type Blocks, blockwise, meanOfColumn, rowsOf } from './blocks.ts';
 import type { Emission, Pass } from './emission.ts';
 import type { Program, Value } from './program.ts';
 
 /** Per column: y = (x − mean)/√(variance + ε) · weight + bias. */
 export function batchNorm(
   { program, statistics, read, move, accumulate }: Emission,
-  x: Value,
+  x: Blocks,
   { epsilon, momentum }: { readonly epsilon: number; readonly momentum: number },
   name: string,
 ): Pass {
@@ -13,34 +14,44 @@ export function batchNorm(
   const [runningMean, runningVar] = [read(`${name}.running_mean`), read(`${name}.running_var`)];
   if (statistics === 'running') {
     const scale = program.mul(weight, inverseRoot(program, runningVar, epsilon));
-    return { output: program.add(program.mul(program.sub(x, runningMean), scale), bias), backward: (g) => g };
+    const normalised = (block: Value): Value => program.add(program.mul(program.sub(block, runningMean), scale), bias);
+    return { output: x.map(normalised), backward: (g) => g };
   }
-  const n = Number(x.shape[0]);
-  const mean = program.meanOfColumn(x);
-  const centered = program.sub(x, mean);
-  const variance = program.meanOfColumn(program.square(centered));
+  const n = rowsOf(x);
+  const mean = meanOfColumn(program, x);
+  const centered = x.map((block) => program.sub(block, mean));
+  const variance = meanOfColumn(program, centered, program.square);
   const moved = (old: Value, towards: Value): Value =>
     program.add(program.scale(old, 1 - momentum), program.reshape(towards, old.shape.map(Number)));
   move(`${name}.running_mean`, moved(runningMean, program.scale(mean, momentum)));
   move(`${name}.running_var`, moved(runningVar, program.scale(variance, (momentum * n) / (n - 1))));
   const inverse = inverseRoot(program, variance, epsilon);
-  const normal = program.mul(centered, inverse);
+  const normal = centered.map((block) => program.mul(block, inverse));
   return {
-    output: program.add(program.mul(normal, weight), bias),
+    output: normal.map((block) => program.add(program.mul(block, weight), bias)),
     backward: (gradient) => {
       // ∂x = (∂x̂ − mean(∂x̂) − x̂ · mean(∂x̂ ∘ x̂)) · inverse with ∂x̂ = ∂y · weight, whose means are those of the gradients below.
-      const meanGradient = program.meanOfColumn(gradient);
-      const meanAlong = program.meanOfColumn(program.mul(gradient, normal));
+      const meanGradient = meanOfColumn(program, gradient);
+      const meanAlong = meanOfColumn(program, gradient, (g, i) => program.mul(g, normal[i] ?? g));
       accumulate(`${name}.bias`, program.scale(meanGradient, n));
       accumulate(`${name}.weight`, program.scale(meanAlong, n));
-      const left = program.sub(program.sub(gradient, meanGradient), program.mul(normal, meanAlong));
-      return program.mul(left, program.mul(inverse, weight));
+      const scale = program.mul(inverse, weight);
+      return blockwise(
+        (g, own) => program.mul(program.sub(program.sub(g, meanGradient), program.mul(own, meanAlong)), scale),
+        gradient,
+        normal,
+      );
     },
   };
 }
 
 /** Per row: y = (x − mean)/√(variance + ε) · weight + bias, the variance biased. */
-export function layerNorm({ program, read, accumulate }: Emission, x: Value, epsilon: number, name: string): Pass {
+export function layerNorm(
+  { program, read, accumulate }: Emission,
+  x: Value,
+  epsilon: number,
+  name: string,
+): Pass<Value> {
   const [weight, bias] = [read(`${name}.weight`), read(`${name}.bias`)];
   const share = 1 / Number(weight.shape[0]);
   const meanOfRow = (rows: Value): Value => program.scale(program.sumOfRow(rows), share);
@@ -60,7 +71,7 @@ export function layerNorm({ program, read, accumulate }: Emission, x: Value, eps
 }
 
 /** y = x / max(‖x‖, floor). ∂x = (∂y − y (∂y · y)) / max(‖x‖, floor); below the floor the divisor is a constant and only the division is left. */
-export function normaliseRows(program: Program, x: Value): Pass {
+export function normaliseRows(program: Program, x: Value): Pass<Value> {
   const norm = program.sqrt(program.sumOfRow(program.square(x)));
   const divisor = program.max(norm, program.scalar(NORM_FLOOR));
   const output = program.div(x, divisor);

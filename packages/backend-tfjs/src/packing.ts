@@ -1,10 +1,22 @@
-import { type Matrix, matrix, type Reals } from '@freebind/core';
+import { type Matrix, matrix, type Reals, type Table } from '@freebind/core';
 import type { Packed } from './worker-protocol.ts';
 
 /** `count` rows from `start` on, copied as float32: the copy leaves this thread. */
 export function packRows(rows: Matrix, start = 0, count = rows.rows - start): Packed {
   const part = rows.data.subarray(start * rows.cols, (start + count) * rows.cols);
   return { shape: [count, rows.cols], data: Float32Array.from(part) };
+}
+
+/** Rows of a table as float32, in memory that may leave this thread: that of `spare`, if they fit. */
+export async function gatherOwn(
+  table: Table,
+  rows: Int32Array,
+  spare?: Float32Array,
+): Promise<Matrix & { readonly data: Float32Array }> {
+  const size = rows.length * table.cols;
+  const own = spare?.length === size ? spare : new Float32Array(size);
+  const { data } = await table.gather(rows, own);
+  return matrix(rows.length, table.cols, data === own ? own : Float32Array.from(data));
 }
 
 /** An array of the state, copied as float32. Without `data`, zeros. */

@@ -101,7 +101,8 @@ function projectorProgram(mixture: readonly Network[], { input }: Widths): Compi
       accumulate: () => undefined,
       dropout: unreachable,
     };
-    return forward(emission, layers, rows).output;
+    const [output = rows] = forward(emission, layers, [rows]).output;
+    return output;
   });
   program.output('mean', program.scale(program.sum(outputs), 1 / outputs.length));
   return program.compile();

@@ -8,6 +8,7 @@ import {
   type TrainerOptions,
 } from '@freebind/core';
 import { adam, type AdamInputs } from './adam.ts';
+import { BLOCK, type Blocks, blockwise, type Span, spansOf } from './blocks.ts';
 import type { Emission, Pass } from './emission.ts';
 import { type InfoNce, infoNce } from './info-nce.ts';
 import { forward } from './layers.ts';
@@ -15,12 +16,17 @@ import { Program, type Value } from './program.ts';
 import { isOfTemperature } from './temperature.ts';
 import type { Compiled } from './worker-protocol.ts';
 
-/** A training step, and what it must be fed beside its state: `temperature`, `adam.rate`, `adam.floor`, `adam.keep`, with mixup `mix`, and these. */
+/**
+ * A training step, and what it must be fed beside its state and the parts of its batch: `temperature`, `adam.rate`, `adam.floor`,
+ * `adam.keep`, with mixup `mix`, and these.
+ */
 export interface StepProgram {
   readonly compiled: Compiled;
-  /** Tables, each fed as its batch of rows under `table/NAME`. */
-  readonly tables: readonly string[];
   readonly dropouts: readonly DropoutFeed[];
+}
+/** Rows `start` to `end` (exclusive) of a table's batch, which are an input of their own. */
+export interface BatchPart extends Span {
+  readonly table: string;
 }
 export interface DropoutFeed {
   readonly run: number;
@@ -30,23 +36,25 @@ export interface DropoutFeed {
   readonly rate: number;
 }
 
-/** Program input of a table's batch. */
-export const tableInput = (table: string): string => `table/${table}`;
+/** Program input of a part of a batch. */
+export const partInput = ({ table, start }: Pick<BatchPart, 'table' | 'start'>): string => `table/${table}/${start}`;
 /** Program input of one of the four key vectors of a dropout layer. */
 export const dropoutInput = ({ run, layer }: DropoutFeed, key: string): string => `dropout/${run}/${layer}/${key}`;
 
 /**
  * The whole training step as one program: gather is done, so mix, forward, loss, backward, Adam. The state's tensors, but for
- * those of the temperature, are inputs under their names and outputs under `next/NAME`. `shared`: no logit is larger than `largestSharedLogit` says.
+ * those of the temperature, are inputs under their names and outputs under `next/NAME`. `shared`: no logit is larger than
+ * `largestSharedLogit` says. `block`: rows of a block, at most.
  */
-export function trainStep(options: TrainerOptions, shared: boolean): StepProgram {
+export function trainStep(options: TrainerOptions, shared: boolean, block = BLOCK): StepProgram {
   const { objective, optimizer, networks } = options;
   const program = new Program();
   const dropouts: DropoutFeed[] = [];
+  const rows = rowsOfLoss(options);
   const tensors = stateTensors(options).filter(({ name }) => !isOfTemperature(name));
   const state = new Map(tensors.map(({ name, shape }) => [name, program.input(name, shape)]));
   const read = (name: string): Value => state.get(name) ?? program.scalar(0);
-  const tables = batches(program, options);
+  const tables = batches(program, options, block);
 
   const gradients = new Map<string, Value>();
   const accumulate = (name: string, gradient: Value): void => {
@@ -64,10 +72,10 @@ export function trainStep(options: TrainerOptions, shared: boolean): StepProgram
       read: (name) => read(`${network}/${name}`),
       move: (name, value) => void state.set(`${network}/${name}`, value),
       accumulate: (name, gradient) => accumulate(`${network}/${name}`, gradient),
-      dropout: (rate, rows, cols) => {
+      dropout: (rate, cols) => {
         const feed = { run, layer: dropoutLayers++, rows, cols, rate };
         dropouts.push(feed);
-        return () => dropoutMask(program, feed);
+        return (of) => dropoutMask(program, feed, of);
       },
     };
     const layers = networks[network]?.layers ?? [];
@@ -75,30 +83,29 @@ export function trainStep(options: TrainerOptions, shared: boolean): StepProgram
   });
   const widthOf = ({ table, network }: Side): number =>
     network === undefined ? (options.tables[table]?.cols ?? 0) : outputWidth(networks[network]?.layers ?? []);
-  const rowsOf = (side: Side): Value => passes.get(key(side))?.output ?? tables(side.table, widthOf(side));
+  const rowsOf = (side: Side): Blocks => passes.get(key(side))?.output ?? tables(side.table, widthOf(side));
 
-  const inverse = program.reciprocal(program.input('temperature', []));
+  const inverseTemperature = program.reciprocal(program.input('temperature', []));
 
-  // The loss is a mean over rows and pairs; gradients take their share once, where they enter a network.
-  const rows = options.mixup ? options.batch / 2 : options.batch;
-  const share = 1 / (rows * objective.pairs.length);
-  const back = new Map<string, Value>();
-  const pull = (side: Side, gradient: Value): void => {
+  const back = new Map<string, Blocks>();
+  const pull = (side: Side, gradient: Blocks): void => {
     const before = back.get(key(side));
-    back.set(key(side), before === undefined ? gradient : program.add(before, gradient));
+    back.set(key(side), before === undefined ? gradient : blockwise(program.add, before, gradient));
   };
+  // The loss is a mean over rows and pairs.
+  const share = 1 / (rows * objective.pairs.length);
   const pairs: InfoNce[] = [];
   for (const { left, right } of objective.pairs) {
     // Rows run over x: the side that is trained, if there is one. The loss is the same either way.
     const [x, y] = left.network === undefined ? [right, left] : [left, right];
-    const pair = infoNce(program, rowsOf(x), rowsOf(y), inverse, shared);
+    const pair = infoNce(program, { x: rowsOf(x), y: rowsOf(y) }, { inverseTemperature, share, shared });
     pairs.push(pair);
     pull(x, pair.gradients.x);
     pull(y, pair.gradients.y);
   }
   for (const [run, pass] of passes) {
     const gradient = back.get(run);
-    if (gradient !== undefined) pass.backward(program.scale(gradient, share));
+    if (gradient !== undefined) pass.backward(gradient);
   }
 
   // Numbers of each row, which the trainer sums in float64.
@@ -119,29 +126,47 @@ export function trainStep(options: TrainerOptions, shared: boolean): StepProgram
     state.set(name, next.value).set(`adam.m/${name}`, next.m).set(`adam.v/${name}`, next.v);
   }
   for (const { name } of tensors) program.output(`next/${name}`, read(name));
-  const sides = objective.pairs.flatMap(({ left, right }) => [left.table, right.table]);
-  return { compiled: program.compile(), tables: [...new Set(sides)], dropouts };
+  return { compiled: program.compile(), dropouts };
 }
 
-/** The batch of a table, mixed when the training mixes. */
-function batches(program: Program, { batch, mixup }: TrainerOptions): (table: string, width: number) => Value {
-  const known = new Map<string, Value>();
+/** Rows that a step's losses are of: mixing makes one of two. */
+export function rowsOfLoss({ batch, mixup }: TrainerOptions): number {
+  return mixup ? batch / 2 : batch;
+}
+
+/** The parts of a batch, of all tables that pairs name: of `block` rows at most. */
+export function batchParts(options: TrainerOptions, block: number): readonly BatchPart[] {
+  const rows = rowsOfLoss(options);
+  const tables = new Set(options.objective.pairs.flatMap(({ left, right }) => [left.table, right.table]));
+  const firsts = options.mixup ? [0, rows] : [0];
+  return [...tables].flatMap((table) =>
+    spansOf(rows, block).flatMap(({ start, end }) =>
+      firsts.map((first) => ({ table, start: first + start, end: first + end })),
+    ),
+  );
+}
+
+/** The batch of a table, mixed when the training mixes: λ · first half + (1 − λ) · second half (FuseMix, equation 3). */
+function batches(program: Program, options: TrainerOptions, block: number): (table: string, width: number) => Blocks {
+  const known = new Map<string, Blocks>();
+  const rows = rowsOfLoss(options);
+  const made = (table: string, width: number): Blocks =>
+    spansOf(rows, block).map(({ start, end }) => {
+      const part = (first: number): Value =>
+        program.input(partInput({ table, start: first + start }), [end - start, width]);
+      if (!options.mixup) return part(0);
+      const mix = program.input('mix', []);
+      const rest = program.sub(program.scalar(1), mix);
+      return program.add(program.mul(part(0), mix), program.mul(part(rows), rest));
+    });
   return (table, width) => {
-    const made = known.get(table) ?? mixed(program.input(tableInput(table), [batch, width]));
-    known.set(table, made);
-    return made;
+    const blocks = known.get(table) ?? made(table, width);
+    known.set(table, blocks);
+    return blocks;
   };
-
-  /** λ · first half + (1 − λ) · second half: FuseMix, equation 3. */
-  function mixed(rows: Value): Value {
-    if (!mixup) return rows;
-    const mix = program.input('mix', []);
-    const first = program.mul(program.rows(rows, 0, batch / 2), mix);
-    return program.add(first, program.mul(program.rows(rows, batch / 2, batch), program.sub(program.scalar(1), mix)));
-  }
 }
 
-function dropoutMask(program: Program, feed: DropoutFeed): Value {
+function dropoutMask(program: Program, feed: DropoutFeed, { start, end }: Span): Value {
   const { rows, cols, rate, run, layer } = feed;
   const vector = (name: string, size: number): Value => program.input(dropoutInput(feed, name), [size]);
   const { threshold, scale } = dropoutKeys({ seed: 0, run, layer, rows: 0, cols: 0, rate });
@@ -151,7 +176,7 @@ function dropoutMask(program: Program, feed: DropoutFeed): Value {
     colA: vector('colA', cols),
     colB: vector('colB', cols),
   };
-  return program.apply('DropoutMask', keys, [rows, cols], { threshold, scale });
+  return program.apply('DropoutMask', keys, [end - start, cols], { threshold, scale, start, end });
 }
 
 function key({ network, table }: Side): string {

@@ -3,7 +3,6 @@ import {
   checkTrainer,
   dropoutKeys,
   longestRow,
-  type Matrix,
   type Side,
   stateTensors,
   type StepInput,
@@ -14,27 +13,27 @@ import {
   type TrainerState,
 } from '@freebind/core';
 import { adamNumbers } from './adam.ts';
+import { BLOCK } from './blocks.ts';
 import type { Device, OpenProgram, State } from './device.ts';
 import { largestSharedLogit } from './info-nce.ts';
 import type { Lifetime } from './lifetime.ts';
-import { numbersOf, packArray, packNumber, packRows } from './packing.ts';
+import { gatherOwn, numbersOf, packArray, packNumber } from './packing.ts';
 import { isOfTemperature, TrainedTemperature } from './temperature.ts';
-import { dropoutInput, type StepProgram, tableInput, trainStep } from './train-step.ts';
+import { batchParts, dropoutInput, partInput, rowsOfLoss, type StepProgram, trainStep } from './train-step.ts';
 import type { Packed } from './worker-protocol.ts';
 
-/** Rows of one table for one step. */
-interface Batch {
-  readonly rows: Matrix;
-  /** The largest ‖row‖₂, where the table is a side of a pair by itself. */
-  readonly length: number;
-}
-
-/** Feeds the program of `train-step.ts`; weights and moments stay in the worker, but for the temperature's. */
+/**
+ * Feeds the program of `train-step.ts`; weights and moments stay in the worker, but for the temperature's. Rows go there part by
+ * part, each gathered when the one before has arrived, so that a batch is in memory once.
+ */
 export class TfjsTrainer implements Trainer {
   readonly #options: TrainerOptions;
   readonly #device: Device;
   readonly #lifetime: Lifetime;
   readonly #state: State;
+  /** The rows of the step that is under way. */
+  readonly #batch: State;
+  readonly #block: number;
   /** The program that shares exponentials (true) and the one that need not; opened when a step first needs it. */
   readonly #programs = new Map<boolean, { readonly step: StepProgram; readonly program: OpenProgram }>();
   readonly #temperature: TrainedTemperature;
@@ -42,17 +41,19 @@ export class TfjsTrainer implements Trainer {
   /** Steps and snapshots run one after another, however they are called. */
   #last: Promise<unknown> = Promise.resolve();
 
-  private constructor(options: TrainerOptions, device: Device, lifetime: Lifetime, state: State) {
+  private constructor(options: TrainerOptions, device: Device, lifetime: Lifetime, states: States, block: number) {
     this.#options = options;
     this.#device = device;
     this.#lifetime = lifetime;
-    this.#state = state;
+    this.#state = states.state;
+    this.#batch = states.batch;
+    this.#block = block;
     this.#temperature = new TrainedTemperature(options);
     this.#step = options.state?.step ?? 0;
   }
 
-  /** @throws what `checkTrainer` throws */
-  static async open(options: TrainerOptions, device: Device, lifetime: Lifetime): Promise<TfjsTrainer> {
+  /** `block`: rows that kernels see at a time, at most. @throws what `checkTrainer` throws */
+  static async open(options: TrainerOptions, device: Device, lifetime: Lifetime, block = BLOCK): Promise<TfjsTrainer> {
     checkTrainer(options);
     const initial = initialState(options);
     const tensors = stateTensors(options)
@@ -61,16 +62,14 @@ export class TfjsTrainer implements Trainer {
         name,
         packArray(shape, (options.state?.tensors ?? initial)[name]?.data),
       ]);
-    return new TfjsTrainer(options, device, lifetime, await device.keep(Object.fromEntries(tensors)));
+    const state = await device.keep(Object.fromEntries(tensors));
+    return new TfjsTrainer(options, device, lifetime, { state, batch: await device.keep({}) }, block);
   }
 
   async step(input: StepInput): Promise<StepResult> {
     this.#lifetime.check();
     checkStep(this.#options, input);
-    // Before its turn: a caller that asks for the next step early has its rows gathered while this one runs.
-    const gathering = this.#gather(input.rows);
-    gathering.catch(() => undefined); // it is awaited below, in its turn
-    return this.#inTurn(async () => this.#update(input, await gathering));
+    return this.#inTurn(() => this.#update(input));
   }
 
   snapshot(): Promise<TrainerState> {
@@ -87,32 +86,33 @@ export class TfjsTrainer implements Trainer {
 
   async close(): Promise<void> {
     this.#lifetime.close();
-    await Promise.all([this.#state.close(), ...[...this.#programs.values()].map(({ program }) => program.close())]);
+    await Promise.all([
+      this.#state.close(),
+      this.#batch.close(),
+      ...[...this.#programs.values()].map(({ program }) => program.close()),
+    ]);
   }
 
-  async #update(input: StepInput, gathered: ReadonlyMap<string, Batch>): Promise<StepResult> {
+  async #update(input: StepInput): Promise<StepResult> {
+    const lengths = await this.#bring(input.rows);
     this.#lifetime.check();
     const temperature = this.#temperature.used;
-    const rows = this.#options.mixup ? this.#options.batch / 2 : this.#options.batch;
-    const { step, program } = await this.#open(this.#largestLogit(gathered, temperature) <= largestSharedLogit(rows));
+    const rows = rowsOfLoss(this.#options);
+    const { step, program } = await this.#open(this.#largestLogit(lengths, temperature) <= largestSharedLogit(rows));
     this.#lifetime.check();
-    const { losses, along } = await program.run(this.#feed(step, gathered, input), this.#state);
+    const { losses, along } = await program.runOn(this.#batch, this.#feed(step, input), this.#state);
     this.#step += 1;
     const share = 1 / (rows * this.#options.objective.pairs.length);
-    this.#temperature.update((-share * sum(along)) / temperature ** 2, this.#step, input.learningRate);
+    this.#temperature.update(-sum(along) / temperature, this.#step, input.learningRate);
     return { loss: 0.5 * share * sum(losses), temperature };
   }
 
-  #feed(step: StepProgram, gathered: ReadonlyMap<string, Batch>, input: StepInput): Readonly<Record<string, Packed>> {
+  #feed(step: StepProgram, input: StepInput): Readonly<Record<string, Packed>> {
     const feeds: Record<string, Packed> = {};
     const numbers = adamNumbers(this.#options.optimizer, this.#step + 1, input.learningRate);
     for (const [name, x] of Object.entries(numbers)) feeds[`adam.${name}`] = packNumber(x);
     feeds['temperature'] = packNumber(this.#temperature.used);
     if (input.mix !== undefined) feeds['mix'] = packNumber(input.mix);
-    for (const table of step.tables) {
-      const batch = gathered.get(table)?.rows;
-      if (batch !== undefined) feeds[tableInput(table)] = packRows(batch);
-    }
     for (const dropout of step.dropouts) {
       const keys = dropoutKeys({ ...dropout, seed: input.seed ?? 0 });
       for (const name of ['rowA', 'rowB', 'colA', 'colB'] as const)
@@ -121,23 +121,28 @@ export class TfjsTrainer implements Trainer {
     return feeds;
   }
 
-  /** The batch's rows of every table that a pair names. */
-  async #gather(rows: Int32Array): Promise<ReadonlyMap<string, Batch>> {
+  /** Brings the batch's rows into the worker. Gives the largest ‖row‖₂ of each table that is a side of a pair by itself. */
+  async #bring(rows: Int32Array): Promise<ReadonlyMap<string, number>> {
     const sides = this.#options.objective.pairs.flatMap(({ left, right }) => [left, right]);
-    const gathered = new Map<string, Batch>();
-    for (const name of new Set(sides.map(({ table }) => table))) {
-      const batch = await this.#options.tables[name]?.gather(rows);
-      const frozen = sides.some(({ table, network }) => table === name && network === undefined);
-      if (batch !== undefined) gathered.set(name, { rows: batch, length: frozen ? longestRow(batch) : Infinity });
+    const frozen = new Set(sides.filter(({ network }) => network === undefined).map(({ table }) => table));
+    const lengths = new Map<string, number>();
+    let spare: Float32Array | undefined;
+    for (const part of batchParts(this.#options, this.#block)) {
+      const table = this.#options.tables[part.table];
+      if (table === undefined) continue;
+      const own = await gatherOwn(table, rows.subarray(part.start, part.end), spare);
+      if (frozen.has(part.table)) lengths.set(part.table, Math.max(lengths.get(part.table) ?? 0, longestRow(own)));
+      this.#lifetime.check();
+      spare = await this.#batch.put(partInput(part), { shape: [own.rows, own.cols], data: own.data });
     }
-    return gathered;
+    return lengths;
   }
 
   /** A bound on |x · y| / τ in every pair: rows of tables may be of any length, and so may those of open networks. */
-  #largestLogit(gathered: ReadonlyMap<string, Batch>, temperature: number): number {
+  #largestLogit(lengths: ReadonlyMap<string, number>, temperature: number): number {
     const { pairs } = this.#options.objective;
     const lengthOf = ({ table, network }: Side): number => {
-      if (network === undefined) return gathered.get(table)?.length ?? Infinity;
+      if (network === undefined) return lengths.get(table) ?? Infinity;
       return this.#options.networks[network]?.layers.at(-1)?.kind === 'normalise' ? 1 : Infinity;
     };
     return Math.max(...pairs.map(({ left, right }) => (lengthOf(left) * lengthOf(right)) / temperature));
@@ -146,7 +151,7 @@ export class TfjsTrainer implements Trainer {
   async #open(shared: boolean): Promise<{ readonly step: StepProgram; readonly program: OpenProgram }> {
     const known = this.#programs.get(shared);
     if (known !== undefined) return known;
-    const step = trainStep(this.#options, shared);
+    const step = trainStep(this.#options, shared, this.#block);
     const opened = { step, program: await this.#device.open(step.compiled) };
     this.#programs.set(shared, opened);
     return opened;
@@ -160,6 +165,11 @@ export class TfjsTrainer implements Trainer {
     this.#last = turn.catch(() => undefined);
     return turn;
   }
+}
+
+interface States {
+  readonly state: State;
+  readonly batch: State;
 }
 
 /** Where training starts: the networks' weights, by their names in a `TrainerState`. */

@@ -55,6 +55,8 @@ export interface Run {
   readonly program: number;
   readonly feeds: PackedByName;
   readonly states: readonly number[];
+  /** A state that is empty after the run: each of its tensors is freed behind its last reader. */
+  readonly spent: number | undefined;
 }
 
 /** What the main thread asks of the worker. */
@@ -65,6 +67,13 @@ export type Request =
   /** A run whose output `scores` [n, m] is not returned but ranked: `indices` and `scores` [n, min(k, m)]. */
   | ({ readonly kind: 'rank'; readonly k: number } & Run)
   | { readonly kind: 'keep'; readonly state: number; readonly tensors: PackedByName }
+  /** One more tensor of a state. The answer gives its memory back, where the runtime has a copy of its own. */
+  | {
+      readonly kind: 'put';
+      readonly state: number;
+      readonly name: string;
+      readonly tensor: Packed & { readonly data: Float32Array };
+    }
   | { readonly kind: 'copy'; readonly state: number }
   | { readonly kind: 'drop'; readonly program?: number; readonly state?: number }
   | { readonly kind: 'memory' }
@@ -82,6 +91,7 @@ export interface Answer {
   readonly outputs?: PackedByName;
   readonly started?: Started;
   readonly memory?: Memory;
+  readonly spare?: Float32Array;
   /** Row and column of a score that is NaN, which cannot be ranked. */
   readonly unranked?: readonly [row: number, column: number];
 }

@@ -6,10 +6,13 @@ import {
   normalMatrix,
   projector,
   random,
+  type Table,
   tableOf,
   type TrainerOptions,
 } from '@freebind/core';
 import { describe, expect, test } from 'vitest';
+import { Device } from '../src/device.ts';
+import { Program } from '../src/program.ts';
 import { TfjsBackend } from '../src/tfjs-backend.ts';
 
 const unit = (rows: number, cols: number, name: string): Matrix =>
@@ -77,5 +80,66 @@ describe.each(['wasm', 'cpu'] as const)('tensors on %s', (runtime) => {
     await trainer.close();
     expect(await backend.memory()).toEqual(before);
     await backend.close();
+  });
+
+  test('are as many after a step whose rows cannot be read as before it, once another step has run', async () => {
+    const backend = await TfjsBackend.start({ runtime, threads: 2 });
+    const broken = new Error('the disk is gone');
+    let works = true;
+    const t = tableOf(unit(20, 4, 't'));
+    const gather: Table['gather'] = (rows, into) => (works ? t.gather(rows, into) : Promise.reject(broken));
+    const options = training();
+    const trainer = await backend.openTrainer({ ...options, tables: { ...options.tables, t: { ...t, gather } } });
+    await trainer.step(step(0));
+    const first = await backend.memory();
+    works = false;
+    await expect(trainer.step(step(1))).rejects.toBe(broken);
+    works = true;
+    await trainer.step(step(1));
+    expect(await backend.memory()).toEqual(first);
+    await trainer.close();
+    await backend.close();
+  });
+});
+
+describe('a state', () => {
+  test.each([
+    ['wasm', 3],
+    // These runtimes go on with the very memory they were given.
+    ['cpu', undefined],
+  ] as const)('that is given one more tensor gives back the memory of it on %s', async (runtime, length) => {
+    const device = new Device();
+    await device.start({ runtime, threads: 1 });
+    const state = await device.keep({});
+    const spare = await state.put('x', { shape: [1, 3], data: Float32Array.of(1, 2, 3) });
+    expect(spare?.length).toBe(length);
+    await state.put('y', { shape: [1, 1], data: Float32Array.of(4) });
+    await state.put('x', { shape: [1, 2], data: Float32Array.of(5, 6) });
+    const { x, y } = await state.copy();
+    expect([x, y]).toEqual([
+      { shape: [1, 2], data: Float32Array.of(5, 6) },
+      { shape: [1, 1], data: Float32Array.of(4) },
+    ]);
+    await device.close();
+  });
+
+  test.each([
+    ['works', { shape: [1, 1], data: Float32Array.of(4) }, 'fulfilled'],
+    ['fails', { shape: [2, 1], data: Float32Array.of(4, 5) }, 'rejected'],
+  ])('that a run may spend is empty after one that %s', async (_, b, status) => {
+    const device = new Device();
+    await device.start({ runtime: 'cpu', threads: 1 });
+    const program = new Program();
+    program.output('y', program.product(program.input('a', ['n', 'n']), program.input('b', ['n', 'n'])));
+    const opened = await device.open(program.compile());
+    const before = await device.memory();
+    const batch = await device.keep({});
+    await batch.put('a', { shape: [1, 1], data: Float32Array.of(3) });
+    await batch.put('b', b);
+    const [settled] = await Promise.allSettled([opened.runOn(batch, {})]);
+    expect(settled?.status).toBe(status);
+    expect(await device.memory()).toEqual(before);
+    await expect(opened.runOn(batch, {})).rejects.toThrow(/was not fed "a"/);
+    await device.close();
   });
 });

@@ -42,10 +42,11 @@ const upload = (packed) =>
   );
 
 /** @param {import('../worker-protocol.ts').Run} run @returns {Promise<PackedByName>} */
-async function compute({ program, feeds, states: named }) {
+async function compute({ program, feeds, states: named, spent }) {
   const { check } = present(engine);
   const own = named.map((state) => present(states.get(state)));
-  const outputs = runProgram(present(engine), present(programs.get(program)), feeds, own);
+  const batch = spent === undefined ? undefined : present(states.get(spent));
+  const outputs = runProgram(present(engine), present(programs.get(program)), feeds, own, batch);
   check();
   try {
     const packed = await read(outputs);
@@ -81,6 +82,15 @@ async function answer(call) {
     case 'keep':
       states.set(call.state, upload(call.tensors));
       return {};
+    case 'put': {
+      const { copies, check } = present(engine);
+      const state = present(states.get(call.state));
+      const [[name, tensor] = []] = upload({ [call.name]: call.tensor });
+      check();
+      state.get(call.name)?.dispose();
+      state.set(present(name), present(tensor));
+      return copies ? { spare: call.tensor.data } : {};
+    }
     case 'copy': {
       // Some runtimes give their own memory instead of a copy, and what is answered leaves this thread.
       const outputs = structuredClone(await read(present(states.get(call.state))));
@@ -110,6 +120,7 @@ async function reply(call) {
   try {
     const result = await answer(call);
     const buffers = new Set(Object.values(result.outputs ?? {}).map(({ data }) => data.buffer));
+    if (result.spare !== undefined) buffers.add(result.spare.buffer);
     parentPort?.postMessage({ id: call.id, answer: result }, /** @type {ArrayBuffer[]} */ ([...buffers]));
   } catch (error) {
     parentPort?.postMessage({ id: call.id, error, missing: error instanceof Missing });

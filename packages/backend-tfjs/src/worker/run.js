@@ -11,16 +11,19 @@ import { dropoutMask } from './dropout.js';
  * @param {Program} program
  * @param {import('../worker-protocol.ts').PackedByName} feeds
  * @param {readonly Map<string, Tensor>[]} states
+ * @param {Map<string, Tensor>} [spent] what the run takes, and leaves empty
  * @returns {Map<string, Tensor>}
  */
-export function runProgram(engine, program, feeds, states) {
+export function runProgram(engine, program, feeds, states, spent = new Map()) {
   engine.startScope();
   try {
-    const outputs = compute(engine, program, feeds, states);
+    const outputs = compute(engine, program, feeds, states, spent);
     for (const tensor of outputs.values()) engine.keep(tensor);
     return replace(outputs, states);
   } finally {
     engine.endScope();
+    for (const tensor of spent.values()) if (!tensor.isDisposed) tensor.dispose();
+    spent.clear();
   }
 }
 
@@ -29,9 +32,10 @@ export function runProgram(engine, program, feeds, states) {
  * @param {Program} program
  * @param {import('../worker-protocol.ts').PackedByName} feeds
  * @param {readonly Map<string, Tensor>[]} states
+ * @param {ReadonlyMap<string, Tensor>} spent
  * @returns {Map<string, Tensor>}
  */
-function compute(engine, { inputs, tensors, instructions, outputs }, feeds, states) {
+function compute(engine, { inputs, tensors, instructions, outputs }, feeds, states, spent) {
   /** What instructions read and write, by slot. Integers are fed to masks only and never become tensors. @type {(Tensor | Int32Array)[]} */
   const slots = [];
   /** Slots that outlive the run. @type {Set<number>} */
@@ -42,8 +46,10 @@ function compute(engine, { inputs, tensors, instructions, outputs }, feeds, stat
   }
   for (const { name, slot, unused } of inputs) {
     const feed = feeds[name];
+    const part = spent.get(name);
     if (unused) continue;
-    if (feed === undefined) {
+    if (part !== undefined) slots[slot] = part;
+    else if (feed === undefined) {
       const tensor = states.find((state) => state.has(name))?.get(name);
       if (tensor === undefined) throw new Error(`The program was not fed "${name}".`);
       slots[slot] = tensor;

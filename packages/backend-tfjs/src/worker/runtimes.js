@@ -13,6 +13,7 @@ const require = createRequire(import.meta.url);
  * What programs need of TensorFlow.js, on any runtime.
  * @typedef {object} Engine
  * @property {(data: Float32Array | Int32Array, shape: number[], type: 'float32') => Tensor} tensor
+ * @property {boolean} copies whether `tensor` has copied its data when it is made
  * @property {(kernel: string, inputs: any, attributes: any) => Tensor} runKernel
  * @property {() => void} startScope
  * @property {() => void} endScope
@@ -50,6 +51,7 @@ export async function startRuntime(options) {
       return {
         started: { runtime, device, passedOver },
         tensor: (data, shape, type) => tf.tensor(data, shape, type),
+        copies: runtime === 'wasm',
         // Programs use kernels of one output.
         runKernel: (kernel, inputs, attributes) => /** @type {Tensor} */ (engine.runKernel(kernel, inputs, attributes)),
         startScope: () => engine.startScope(),
