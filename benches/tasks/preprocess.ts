@@ -20,9 +20,11 @@ interface ClapPreparation {
   audio(sound: ModalityInputs['audio'], model: { readonly fusion: boolean; readonly seed: number }): ClapFeatures;
 }
 
-/** What graphs' threads look the numbers of pictures up with, always in the same memory. */
+/** What graphs' threads look the numbers of pictures up with, and repeat those of sounds with, always in the same memory. */
 const LEVELS = new URL('../../packages/encoder-onnx/dist/levels.js', import.meta.url);
 type LookUp = (bytes: Uint8Array, levels: Float32Array, planes: number, out: Float32Array) => void;
+const REPEAT = new URL('../../packages/encoder-onnx/dist/repeat-rows.js', import.meta.url);
+type RepeatRows = (data: Float32Array, rows: number, times: number, out: Float32Array) => void;
 
 function preparationOf<Functions extends object>(space: string, workers: number): ThreadPool<Functions> {
   const module = new URL(`../../packages/${space}/dist/preparation.js`, import.meta.url);
@@ -69,13 +71,13 @@ const SOUNDS: readonly SoundSize[] = [
   { count: 6, sampleRate: 44_100 },
 ];
 
-function sounds(
-  space: string,
-  open: (threads: number) => {
-    readonly of: (sound: ModalityInputs['audio']) => Promise<Float32Array>;
-    close(): Promise<void>;
-  },
-): ItemTask<SoundSize> {
+/** What a space's threads, and its graph's, make of sounds. */
+interface SoundThreads {
+  readonly of: (sound: ModalityInputs['audio']) => Promise<Float32Array>;
+  close(): Promise<void>;
+}
+
+function sounds(space: string, open: (workers: number) => Promise<SoundThreads>): ItemTask<SoundSize> {
   return {
     name: `preprocess/${space.toLowerCase()}-audio`,
     sizes: SOUNDS,
@@ -85,14 +87,14 @@ function sounds(
     prepare: async (size, folder) => ({ list: await writeSounds(folder, size) }),
     async open(_, at) {
       const media = new MediaReader({ workers: at.threads });
-      const threads = open(at.threads);
+      const threads = await open(at.threads);
       return overFiles(at, [media, threads], async (path) => threads.of(await media.readAudio(path)));
     },
   };
 }
 
 /** WAV files to ImageBind's three filter banks. */
-export const imagebindAudio = sounds('ImageBind', (workers) => {
+export const imagebindAudio = sounds('ImageBind', async (workers) => {
   const threads = preparationOf<ImagebindPreparation>('space-imagebind', workers);
   return {
     of: (sound) => threads.call('audio', [sound], { transfer: buffersIn(sound) }),
@@ -101,10 +103,16 @@ export const imagebindAudio = sounds('ImageBind', (workers) => {
 });
 
 /** WAV files to the four mels of CLAP with fusion. */
-export const clapAudio = sounds('CLAP', (workers) => {
+export const clapAudio = sounds('CLAP', async (workers) => {
   const threads = preparationOf<ClapPreparation>('space-clap', workers);
-  const of = async (sound: ModalityInputs['audio']): Promise<Float32Array> =>
-    (await threads.call('audio', [sound, { fusion: true, seed: 0 }], { transfer: buffersIn(sound) })).data;
+  const { repeatRows } = (await import(REPEAT.href)) as { readonly repeatRows: RepeatRows }; // the built module
+  const numbers = new Float32Array(4 * 1001 * 64);
+  const of = async (sound: ModalityInputs['audio']): Promise<Float32Array> => {
+    const transfer = buffersIn(sound);
+    const { data } = await threads.call('audio', [sound, { fusion: true, seed: 0 }], { transfer });
+    repeatRows(data, 1, 4, numbers);
+    return numbers;
+  };
   return { of, close: () => threads.close() };
 });
 

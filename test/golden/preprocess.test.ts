@@ -220,13 +220,10 @@ describe('what CLAP hears', () => {
     const { data, longer } = new ClapAudio(true).features(wave, draw);
     const wanted = await readFloats(entry.file);
     expect(longer).toBe(entry.longer);
-    // One channel is stored where all four are equal.
-    const own = data.subarray(0, wanted.length);
-    const { max, mean } = distance(own, wanted);
+    // One channel is stored, and given, where all four are equal.
+    const { max, mean } = distance(data, wanted);
     expect(max).toBeLessThan(0.1);
     expect(mean).toBeLessThan(2e-3);
-    const copies = longer ? [] : [1, 2, 3];
-    expect(copies.map((c) => data.subarray(c * own.length, (c + 1) * own.length))).toEqual(copies.map(() => own));
   });
 
   test.for(pick(/^aud\..*clap_rand_trunc_mel/))('$id: the models without fusion', async (entry) => {

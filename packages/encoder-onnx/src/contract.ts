@@ -13,6 +13,11 @@ export interface Feed {
    * channels: [dims[1], 256]. They are looked up in the graph's thread, so that a quarter of the memory is on its way there.
    */
   readonly levels?: Float32Array;
+  /**
+   * How often each row's float32 numbers stand one after the other in the tensor where they are in `data` once, such as what CLAP sees four
+   * times of a short sound. They are repeated in the graph's thread, for the same reason.
+   */
+  readonly times?: number;
 }
 
 /** What one input or output of a graph must be. A dimension that is a word may be anything, and the same word is the same number. */

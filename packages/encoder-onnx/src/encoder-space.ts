@@ -17,6 +17,7 @@ import { buffersIn, type CallOptions } from '@freebind/threads';
 import { checkInput } from './check-input.ts';
 import type { Feed } from './contract.ts';
 import type { OnnxEncoder } from './onnx-encoder.ts';
+import { repeatRows } from './repeat-rows.js';
 import { likeOf, rowsOf } from './row-windows.ts';
 
 /** How one modality of a space is embedded. */
@@ -290,7 +291,9 @@ function stack(all: readonly Feeds[], encoder: OnnxEncoder): Feeds {
   const names = Object.keys(encoder.contract.inputs);
   return Object.fromEntries(
     names.map((name) => {
-      const parts = all.flatMap((feeds) => feeds[name] ?? []);
+      const given = all.flatMap((feeds) => feeds[name] ?? []);
+      // Some are there once and some in full where short sounds meet long ones.
+      const parts = given.every(({ times }) => times === given[0]?.times) ? given : given.map(inFull);
       const [first] = parts;
       if (first === undefined || parts.length !== all.length) throw new Error(`No tensor was prepared for "${name}".`);
       const rows = parts.reduce((sum, { dims }) => sum + (dims[0] ?? 0), 0);
@@ -305,6 +308,15 @@ function stack(all: readonly Feeds[], encoder: OnnxEncoder): Feeds {
       return [name, { ...first, dims: [rows, ...first.dims.slice(1)], data }];
     }),
   );
+}
+
+/** A tensor whose numbers are all in `data`. */
+function inFull({ times = 1, ...feed }: Feed): Feed {
+  if (times === 1) return feed;
+  const data = new Float32Array(times * feed.data.length);
+  // What is repeated are float32 numbers.
+  repeatRows(feed.data as Float32Array, feed.dims[0] ?? 0, times, data);
+  return { ...feed, data };
 }
 
 function closed(id: string): FreebindError {

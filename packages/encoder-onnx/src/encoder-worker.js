@@ -2,6 +2,7 @@
 // starts the very same file from the sources and from the published package.
 import { native } from '@freebind/threads/native';
 import { lookUp } from './levels.js';
+import { repeatRows } from './repeat-rows.js';
 
 /** @import * as Ort from 'onnxruntime-node' */
 
@@ -53,23 +54,27 @@ export async function load(graph) {
 }
 
 /**
- * The memory of each input's last numbers: for a batch of pictures they are megabytes, which would cost as much to get as to fill.
+ * The memory of each input's last numbers that were made here: for a batch they are megabytes, which would cost as much to get as to fill.
  *
  * @type {Map<string, Float32Array>}
  */
 const numbers = new Map();
 
 /**
- * What the bytes of a feed stand for. It is overwritten by the next run, before which this one has ended: a thread has one call at a time.
+ * What the numbers of a feed stand for. It is overwritten by the next run, before which this one has ended: a thread has one call at a time.
  *
  * @param {string} input
  * @param {import('./contract.ts').Feed} feed
  */
-function levelsOf(input, { data, dims: [rows = 0, planes = 0], levels = new Float32Array(0) }) {
+function numbersOf(input, { data, dims, levels, times = 1 }) {
+  if (levels === undefined && times === 1) return data;
+  const length = dims.reduce((product, dim) => product * dim, 1);
   const kept = numbers.get(input);
-  const out = kept?.length === data.length ? kept : new Float32Array(data.length);
+  const out = kept?.length === length ? kept : new Float32Array(length);
   numbers.set(input, out);
-  lookUp(/** @type {Uint8Array} */ (data), levels, rows * planes, out);
+  const [rows = 0, planes = 0] = dims;
+  if (levels !== undefined) lookUp(/** @type {Uint8Array} */ (data), levels, rows * planes, out);
+  else repeatRows(/** @type {Float32Array} */ (data), rows, times, out);
   return out;
 }
 
@@ -82,9 +87,8 @@ function levelsOf(input, { data, dims: [rows = 0, planes = 0], levels = new Floa
 export async function run(graph, feeds, name) {
   const loaded = await sessionOf(graph);
   const tensors = Object.entries(feeds).map(([input, feed]) => {
-    const data = feed.levels === undefined ? feed.data : levelsOf(input, feed);
-    // A Uint8Array is what onnxruntime takes for bool.
-    return [input, new ort.Tensor(/** @type {'float32'} */ (feed.type), /** @type {Float32Array} */ (data), feed.dims)];
+    const data = /** @type {Float32Array} */ (numbersOf(input, feed)); // a Uint8Array is what onnxruntime takes for bool
+    return [input, new ort.Tensor(/** @type {'float32'} */ (feed.type), data, feed.dims)];
   });
   const outputs = await native(() => loaded.run(Object.fromEntries(tensors), [name]));
   const output = outputs[name];

@@ -105,6 +105,45 @@ test('bytes of a feed are the numbers that they stand for, in batches of any siz
   }
 });
 
+/** A space in which a text is two numbers, twice: given `once`, unless it says "in full". */
+function halves(once: boolean): EncoderSpace {
+  const made = new EncoderSpace(
+    { id: 'tiny', dimension: 3, modalities: ['text'], source: { paper: 'x', checkpoint: 'x', license: 'x' } },
+    {
+      text: {
+        encoder: encoder(graph),
+        prepare: (text) => {
+          const half = [text.length, Math.sin(text.length)];
+          const times = once && text !== 'in full' ? 2 : 1;
+          const data = Float32Array.from(times === 2 ? half : [...half, ...half]);
+          return { x: { type: 'float32', dims: [1, 4], data, times } };
+        },
+      },
+    },
+  );
+  onTestFinished(() => made.close());
+  return made;
+}
+
+test.each([['a'], ['a', 'bb', 'ccc'], ['a', 'in full', 'bb'], ['in full']])(
+  'numbers that repeat are given once, also beside some that do not: %s, …',
+  async (...texts) => {
+    expect(await halves(true).embed('text', texts)).toEqual(await halves(false).embed('text', texts));
+  },
+);
+
+test('numbers that repeat are given once to graphs of a fixed number of rows', async () => {
+  const fixed = new OnnxEncoder({ path: async () => graph, contract: TINY, threads: 1, rows: async () => 2 });
+  onTestFinished(() => fixed.close());
+  const half = Float32Array.from({ length: 6 }, (_, i) => Math.sin(i));
+  const full = Float32Array.from({ length: 12 }, (_, i) => half[2 * Math.floor(i / 4) + (i % 2)] ?? 0);
+  const [once, whole] = [
+    await fixed.run({ x: { type: 'float32', dims: [3, 4], data: half, times: 2 } }),
+    await fixed.run({ x: { type: 'float32', dims: [3, 4], data: full } }),
+  ];
+  expect(once).toEqual(whole);
+});
+
 test('a graph is loaded again when the thread that held it has died', async () => {
   const tiny = encoder(graph);
   onTestFinished(() => tiny.close());

@@ -1,6 +1,6 @@
 import type { ModalityInputs, Random } from '@freebind/core';
 import { ClapMel, quantiseInt16 } from './clap-mel.ts';
-import { type Frames, resizeFrames } from './frames.ts';
+import { resizeFrames } from './frames.ts';
 import { KaiserResampler } from './kaiser-resampler.ts';
 import { checkSound, mixDown } from './sound.ts';
 
@@ -12,9 +12,11 @@ const LENGTH = 480_000;
 const FRAMES = LENGTH / HOP + 1;
 const BANDS = 64;
 
-/** What CLAP's audio encoders see: [1 or 4, 1001, 64], and, for the fusion model, whether the sound was longer than ten seconds. */
+/** What CLAP's audio encoders see of a sound. */
 export interface ClapFeatures {
+  /** [1, 1001, 64]; of a longer sound [4, 1001, 64] for the fusion model, which sees four times the same of any other. */
   readonly data: Float32Array;
+  /** Whether it was longer than ten seconds. */
   readonly longer: boolean;
 }
 
@@ -56,14 +58,14 @@ export class ClapAudio {
    * shrunk, and ten seconds of the first, second and third part, each from a drawn frame.
    */
   features(wave: Float32Array, draw: Draw): ClapFeatures {
-    if (wave.length <= LENGTH) return this.#same(this.#mel.of(repeated(wave, this.#short)));
+    if (wave.length <= LENGTH) return { data: this.#mel.of(repeated(wave, this.#short)).data, longer: false };
     if (!this.#fusion) {
       const start = draw.below(wave.length - LENGTH + 1);
       return { data: this.#mel.of(wave.subarray(start, start + LENGTH)).data, longer: true };
     }
     const mel = this.#mel.of(wave);
     // Up to 479 samples more make no frame more: such a sound is not longer.
-    if (mel.frames === FRAMES) return this.#same(mel);
+    if (mel.frames === FRAMES) return { data: mel.data, longer: false };
     const data = new Float32Array(4 * FRAMES * BANDS);
     data.set(resizeFrames(mel, FRAMES).data);
     thirds(mel.frames - FRAMES + 1).forEach(([first, count], i) => {
@@ -71,13 +73,6 @@ export class ClapAudio {
       data.set(mel.data.subarray(start * BANDS, (start + FRAMES) * BANDS), (i + 1) * FRAMES * BANDS);
     });
     return { data, longer: true };
-  }
-
-  #same(mel: Frames): ClapFeatures {
-    if (!this.#fusion) return { data: mel.data, longer: false };
-    const data = new Float32Array(4 * mel.data.length);
-    for (let channel = 0; channel < 4; channel++) data.set(mel.data, channel * mel.data.length);
-    return { data, longer: false };
   }
 }
 

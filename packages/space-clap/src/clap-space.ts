@@ -42,8 +42,8 @@ export function clapSpace(
         options: { seed },
         prepare: async (sound, call) => {
           const { data, longer } = await threads.call('audio', [sound, { fusion, seed }], call);
-          const features = { type: 'float32', dims: [1, fusion ? 4 : 1, 1001, 64], data } as const;
-          if (!fusion) return { input_features: features };
+          if (!fusion) return { input_features: { type: 'float32', dims: [1, 1, 1001, 64], data } };
+          const features = { type: 'float32', dims: [1, 4, 1001, 64], data, times: longer ? 1 : 4 } as const;
           const isLonger = { type: 'bool', dims: [1, 1], data: Uint8Array.of(longer ? 1 : 0) } as const;
           return { input_features: features, is_longer: isLonger };
         },

@@ -83,8 +83,8 @@ function audioEncoder(
     options: { prepare, seed },
     prepare: async (sound, call) => {
       const { data, longer } = await threads.call('clapAudio', [sound, { fusion, seed }], call);
-      const features: Feed = { type: 'float32', dims: [1, fusion ? 4 : 1, 1001, 64], data };
-      if (!fusion) return { [inputs.features]: features };
+      if (!fusion) return { [inputs.features]: { type: 'float32', dims: [1, 1, 1001, 64], data } };
+      const features: Feed = { type: 'float32', dims: [1, 4, 1001, 64], data, times: longer ? 1 : 4 };
       const flag: Feed = { type: 'bool', dims: [1, 1], data: Uint8Array.of(longer ? 1 : 0) };
       return { [inputs.features]: features, [inputs.longer]: flag };
     },

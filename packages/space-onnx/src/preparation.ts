@@ -25,7 +25,7 @@ export function imagebindAudio(sound: ModalityInputs['audio']): Float32Array {
   return imagebind.of(sound);
 }
 
-/** A sound as CLAP's encoders see it: [4 or 1, 1001, 64]. @throws what `ClapAudio` throws */
+/** A sound as CLAP's encoders see it. @throws what `ClapAudio` throws */
 export function clapAudio(
   sound: ModalityInputs['audio'],
   { fusion, seed }: { readonly fusion: boolean; readonly seed: number },
