@@ -190,6 +190,13 @@ async function composeSide(
       'FREEBIND_FILE_MISSING',
       `${idsPath(dir, modality)} is not there any more. Evaluate again with --force.`,
     );
+  const places = new Map(ids.map((id, row) => [id, row]));
+  const twice = ids.find((id, row) => places.get(id) !== row);
+  if (twice !== undefined)
+    throw new FreebindError(
+      'FREEBIND_FILE_INVALID',
+      `${idsPath(dir, modality)} has "${twice}" twice, and nothing tells which of its rows is meant. Embed into another folder (--tables).`,
+    );
   const rows = matrix(ids.length, composition.plan.space.dimension);
   let at = 0;
   const options = { signal: session.signal, ...(factors !== undefined && { factors }) };
@@ -197,7 +204,6 @@ async function composeSide(
     rows.data.set(tile.data, at);
     at += tile.data.length;
   }
-  const places = new Map(ids.map((id, row) => [id, row]));
   const rowOf = items.map(({ id }) => places.get(id));
   return { rows, rowOf, skipped: items.flatMap(({ id }, i) => (rowOf[i] === undefined ? [id] : [])) };
 }

@@ -122,6 +122,16 @@ describe('eval --dataset', () => {
     expect(readFileSync(join(tables, 'imagebind.audio.npy'))).toEqual(before);
   });
 
+  test('refuses tables in which an id stands for two rows', async () => {
+    const tables = join(scratch(), 'tables');
+    const args = ['--dataset', 'clotho', '--root', clotho(), '--recipe', 'imagebind', '--tables', tables];
+    expect((await run(args)).status).toBe(0);
+    const path = join(tables, 'audio.ids.txt');
+    writeFileSync(path, readFileSync(path, 'utf8').replace('b.wav', 'a.wav'));
+    const { status, stderr } = await run(args);
+    expect([status, stderr]).toEqual([1, expect.stringContaining('audio.ids.txt has "a.wav" twice')]);
+  });
+
   test('classifies with prompts', async () => {
     const root = scratch();
     writeFileSync(

@@ -1,4 +1,4 @@
-import { readCsv, refuseDuplicates } from './annotations.ts';
+import { readCsv } from './annotations.ts';
 import { type Captioned, captionSet } from './captions.ts';
 import type { DatasetReader } from './datasets.ts';
 
@@ -6,12 +6,6 @@ import type { DatasetReader } from './datasets.ts';
 export const readAudiocaps: DatasetReader = async (copy, { annotations }) => {
   const path = await copy.annotations(...(annotations ?? ['test.csv', 'dataset/test.csv', 'audiocaps_test.csv']));
   const lines = await readCsv(copy, path, ['audiocap_id', 'youtube_id', 'start_time', 'caption']);
-  refuseDuplicates(
-    copy,
-    path,
-    'Captions',
-    lines.map((line) => line.audiocap_id),
-  );
   const clips = new Map<string, Captioned & { readonly captions: { id: string; text: string }[] }>();
   for (const { audiocap_id: id, youtube_id: video, start_time: start, caption: text } of lines) {
     const clip = clips.get(`${video}_${start}`) ?? {

@@ -1,4 +1,5 @@
 import type { Modality } from '@freebind/core';
+import { refuseDuplicates } from './annotations.ts';
 import type { DatasetName } from './datasets.ts';
 import type { RetrievalSet, SetItem } from './evaluation-set.ts';
 import type { LocalCopy, MediaIndex } from './local-copy.ts';
@@ -15,7 +16,8 @@ export interface Captioned {
  * Retrieval of captions and the clips or pictures that they are of: a caption has one right item, an item is found if any of
  * its captions is. Items without a file are left out with their captions.
  *
- * @throws FREEBIND_FILE_MISSING when no item has one, FREEBIND_FILE_INVALID for an item without captions or an empty one
+ * @throws FREEBIND_FILE_MISSING when no item has one, FREEBIND_FILE_INVALID for an item without captions or an empty one,
+ * and for captions of one id, of which a table of rows would know only one
  */
 export function captionSet(
   dataset: DatasetName,
@@ -29,6 +31,12 @@ export function captionSet(
   },
 ): RetrievalSet {
   const { path, modality, items, media, differences = [] } = from;
+  refuseDuplicates(
+    copy,
+    path,
+    'Captions',
+    items.flatMap(({ captions }) => captions.map(({ id }) => id)),
+  );
   const gallery: SetItem[] = [];
   const queries: SetItem[] = [];
   const pairs: (readonly [number, number])[] = [];

@@ -252,6 +252,20 @@ describe('annotations that are not what they should be', () => {
     ],
     [
       'flickr30k',
+      'captions numbered anew for each picture',
+      {
+        'dataset_flickr30k.json': JSON.stringify({
+          images: ['1.jpg', '2.jpg'].map((filename) => ({
+            filename,
+            split: 'test',
+            sentences: [{ raw: `What ${filename} shows.`, sentid: 0 }],
+          })),
+        }),
+      },
+      /Captions 0 stand in it twice/,
+    ],
+    [
+      'flickr30k',
       'lists that are none',
       { 'flickr_annotations_30k.csv': 'raw,sentids,split,filename\nhello,"[0]",test,1.jpg\n' },
       /captions or their ids of 1.jpg are no JSON list: hello/,
