@@ -237,6 +237,20 @@ describe('embedFiles', () => {
     expect(result.rows).toBe(40);
   });
 
+  test('refuses the table of a space in the other format, and replaces it when told to', async () => {
+    const out = scratch();
+    await runAll(embedFiles(options(out)));
+    const before = filesIn(out);
+    const other = options(out, { format: 'safetensors', items: textItems([...words(40)].reverse()) });
+    await expect(runAll(embedFiles(other))).rejects.toMatchObject({
+      code: 'FREEBIND_OUTPUT_EXISTS',
+      message: expect.stringContaining(join(out, 'a.text.npy')),
+    });
+    expect(filesIn(out)).toEqual(before);
+    await runAll(embedFiles({ ...other, replace: true }));
+    expect(readdirSync(out).sort()).toEqual(['a.text.json', 'a.text.safetensors', 'text.ids.txt']);
+  });
+
   test('refuses a second writer', async () => {
     const out = scratch();
     const lock = await lockFolder(workOf(out));

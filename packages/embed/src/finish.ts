@@ -73,7 +73,11 @@ export async function writeTables(options: FinishOptions): Promise<readonly Embe
     if (totals.skipped > 0) await list?.commit();
     else if (neighbours === undefined) await rm(skipped, { force: true });
     for (const table of tables.reverse()) await table.commit();
-    for (const target of targets) await writeRecord(target, identity, totals);
+    for (const target of targets) {
+      // There only where it is to be replaced.
+      await rm(target.twin, { force: true });
+      await writeRecord(target, identity, totals);
+    }
   } finally {
     await Promise.all(files.map((file) => file.discard()));
     await lock.release();

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { filesIn, runAll, scratch, textItems, words } from '../test/embedding.ts';
@@ -30,6 +30,21 @@ test('a merge that is run again finds its work done, and so does a shard', async
   const { result } = await merge(out);
   expect((await merge(out)).result).toMatchObject({ rows: result.rows, reused: true });
   expect((await runAll(embedFiles(options(out, 1, 2)))).result).toMatchObject({ reused: true });
+});
+
+test('a merge does not make a second table of a space in another format, unless told to', async () => {
+  const out = scratch();
+  await runAll(embedFiles(options(out, 0, 1)));
+  await runAll(embedFiles({ ...options(out, 0, 1), out: `${out}/parts`, shard: { index: 0, count: 2 } }));
+  await runAll(embedFiles({ ...options(out, 0, 1), out: `${out}/parts`, shard: { index: 1, count: 2 } }));
+  renameSync(join(out, 'parts/.embed'), join(out, '.embed'));
+  const given = { out, modality: 'text', spaces: ['a', 'b'], format: 'safetensors' } as const;
+  await expect(runAll(mergeShards(given))).rejects.toMatchObject({ code: 'FREEBIND_OUTPUT_EXISTS' });
+  await runAll(mergeShards({ ...given, replace: true }));
+  expect(readdirSync(out).filter((name) => /npy|safetensors/.test(name))).toEqual([
+    'a.text.safetensors',
+    'b.text.safetensors',
+  ]);
 });
 
 test('a merge names the shards that are missing or not complete', async () => {

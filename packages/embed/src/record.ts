@@ -38,6 +38,8 @@ interface TableRecord extends RunSettings {
 export interface Target {
   readonly space: SpaceIdentity;
   readonly path: string;
+  /** What it is called in the other format. A space has one table of a modality. */
+  readonly twin: string;
   readonly record: string;
 }
 
@@ -50,6 +52,7 @@ export function targetsOf(out: string, { modality, spaces }: RunIdentity, format
 export function pathsOf(out: string, space: string, modality: string, format: TableFormat): Omit<Target, 'space'> {
   return {
     path: tablePath(out, space, modality, format),
+    twin: tablePath(out, space, modality, format === 'npy' ? 'safetensors' : 'npy'),
     record: tablePath(out, space, modality).replace(/npy$/, 'json'),
   };
 }
@@ -73,7 +76,7 @@ export async function writeRecord(
 /**
  * Rows and skipped inputs of the tables, if all of them are there and were made from the same; undefined if none is there.
  *
- * @throws FREEBIND_OUTPUT_EXISTS when one of them is there and was made by somebody else or from something else, saying what
+ * @throws FREEBIND_OUTPUT_EXISTS when one of them is there in the other format, or was made by somebody else or from something else, saying what
  */
 export async function findMade(
   targets: readonly Target[],
@@ -81,8 +84,13 @@ export async function findMade(
 ): Promise<{ readonly rows: number; readonly skipped: number } | undefined> {
   let made: TableRecord | undefined;
   let there = 0;
-  for (const { path, record, space } of targets) {
-    if ((await stat(path).catch(() => undefined)) === undefined) continue;
+  for (const { path, twin, record, space } of targets) {
+    if (await isThere(twin))
+      throw new FreebindError(
+        'FREEBIND_OUTPUT_EXISTS',
+        `${twin} is there already, and a space has one table of ${identity.modality}. Ask for its format (\`--format\`), choose another folder, or ask for it to be replaced (\`--force\`).`,
+      );
+    if (!(await isThere(path))) continue;
     there++;
     made = await readRecord(record);
     const difference =
@@ -109,7 +117,7 @@ export async function findAnyMade(
 ): Promise<readonly { readonly dimension: number; readonly rows: number; readonly skipped: number }[] | undefined> {
   const made = [];
   for (const { path, record } of targets) {
-    const found = (await stat(path).catch(() => undefined)) === undefined ? undefined : await readRecord(record);
+    const found = (await isThere(path)) ? await readRecord(record) : undefined;
     if (found === undefined) return undefined;
     made.push({ dimension: found.space.dimension, rows: found.rows, skipped: found.skipped });
   }
@@ -118,6 +126,10 @@ export async function findAnyMade(
 
 function settingsOf({ modality, dtype, batch, inputs }: RunSettings): RunSettings {
   return { modality, dtype, batch, inputs };
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined)) !== undefined;
 }
 
 async function readRecord(path: string): Promise<TableRecord | undefined> {
