@@ -30,7 +30,8 @@ const MOST_CHANNELS = 64;
 /**
  * Reads a WAV file: PCM of 8 to 32 bits, float of 32 and 64, A-law and µ-law, plain or extensible, RIFF or RF64. Whole numbers
  * become floats as torchaudio and libsndfile make them: divided by 2^(bits − 1), bytes being offset by 128. A data chunk that
- * says 0 or 2³² − 1 bytes was streamed, and goes to the end of the file.
+ * says 2³² − 1 bytes was streamed, and goes to the end of the file; so does one of 0 bytes in a file that does not say that anything
+ * comes behind.
  *
  * Own code, for the exact scales and for headers that lie: the libraries on npm trust what a header says.
  *
@@ -48,12 +49,21 @@ export function readWav(bytes: Uint8Array): ModalityInputs['audio'] {
     if (id === 'fmt ') format = readFormat(view, start, size);
     // RF64 has its sizes here, in 64 bits: the file's, then the data's (EBU Tech 3306).
     if (id === 'ds64' && start + 16 <= bytes.length) long = Number(view.getBigUint64(start + 8, true));
-    if (id === 'data') return readData(view, start, size === STREAMED ? (long ?? size) : size, format);
+    if (id === 'data')
+      return readData(view, start, sizeOfData(view, start, size === STREAMED ? (long ?? size) : size), format);
     at = start + size + (size % 2);
   }
   throw unreadable(
     `The WAV file of ${bytes.length} bytes has no data chunk: it is damaged or cut short. Get it again from its source.`,
   );
+}
+
+/** Bytes that a data chunk says it has, or that are there where it was streamed. */
+function sizeOfData(view: DataView, start: number, size: number): number {
+  const whole = view.getUint32(4, true);
+  // A size of 0 that was never mended stands in a head that ends here; in one that goes on, it means no samples.
+  const streamed = size === STREAMED || (size === 0 && (whole === STREAMED || 8 + whole <= start));
+  return streamed ? view.byteLength - start : size;
 }
 
 function readFormat(view: DataView, start: number, size: number): Format {
@@ -87,13 +97,12 @@ function readData(view: DataView, start: number, size: number, format: Format | 
   if (format === undefined)
     throw unreadable('The WAV file has no format before its data, so its samples cannot be read.');
   const there = view.byteLength - start;
-  const streamed = size === 0 || size === STREAMED;
-  if (!streamed && size > there)
+  if (size > there)
     throw unreadable(
       `The WAV file says that it has ${size} bytes of samples, but only ${there} are there: it was cut short. Get it again from its source.`,
     );
   const { channels: count, width, sampleRate } = format;
-  const samples = Math.floor((streamed ? there : size) / (width * count));
+  const samples = Math.floor(size / (width * count));
   if (samples === 0) throw unreadable('The WAV file has no samples.');
   const numbers = numbersOf(view, start, samples * count, format);
   const channels = Array.from({ length: count }, (_, c) => channelOf(numbers, c, { samples, count }));

@@ -57,8 +57,14 @@ describe('every sample format of WAV', () => {
   test('with chunks that nobody asked for, and a stream that never said its length', async () => {
     const junk = Buffer.concat([Buffer.from('LIST'), Buffer.from([3, 0, 0, 0, 1, 2, 3, 0])]);
     expect((await decodeAudio(wavFile([1, 2, 3], { before: junk }))).channels[0]?.length).toBe(3);
-    for (const dataSize of [0, 0xffffffff])
-      expect((await decodeAudio(wavFile([1, 2, 3], { dataSize }))).channels[0]?.length).toBe(3);
+    for (const lie of [
+      { dataSize: 0xffffffff },
+      // What is written first, and mended when all is there.
+      { dataSize: 0, fileSize: 0 },
+      { dataSize: 0, fileSize: 36 },
+      { dataSize: 0, fileSize: 0xffffffff },
+    ])
+      expect((await decodeAudio(wavFile([1, 2, 3], lie))).channels[0]?.length).toBe(3);
   });
 });
 
@@ -88,6 +94,7 @@ describe('refuses', () => {
     ['a picture that is called a sound', Buffer.from([0x89, 0x50, 0x4e, 0x47]), 'begin as none of'],
     ['a head alone', Buffer.from('RIFF\0\0\0\0WAVE'), 'no data chunk'],
     ['no samples', wavFile([]), 'no samples'],
+    ['no samples, but a chunk behind them', wavFile([0x494c, 0x5453, 4, 0, 1, 2], { dataSize: 0 }), 'no samples'],
     ['fewer samples than it says', wavFile([1, 2], { dataSize: 4000 }), 'was cut short'],
     ['no channels', wavFile([1], { channels: 0 }), '0 channels'],
     ['a thousand channels', wavFile([1], { channels: 1000 }), '1000 channels'],

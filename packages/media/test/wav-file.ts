@@ -7,13 +7,14 @@ export function wavFile(
     readonly tag?: number;
     readonly frame?: number;
     readonly dataSize?: number;
+    readonly fileSize?: number;
     readonly before?: Uint8Array;
   } = {},
 ): Uint8Array {
   const { channels = 1, sampleRate = 16_000, tag = 1, before = new Uint8Array(0) } = lie;
   const file = Buffer.alloc(44 + before.length + 2 * samples.length);
   file.write('RIFF', 0, 'latin1');
-  file.writeUInt32LE(file.length - 8, 4);
+  file.writeUInt32LE(lie.fileSize ?? file.length - 8, 4);
   file.write('WAVEfmt ', 8, 'latin1');
   file.writeUInt32LE(16, 16);
   file.writeUInt16LE(tag, 20);
