@@ -62,3 +62,10 @@ export function refuseDuplicates(copy: LocalCopy, path: string, what: string, id
   if (twice.length > 0)
     throw copy.wrong(path, `${what} ${listed(twice)} stand in it twice. Get the file again from its source.`);
 }
+
+/** Names of files that are called by the video alone, with a Y before it or not: only of a video with one clip, or one sound would stand for several. */
+export function namesByVideo(videos: readonly string[]): (video: string) => readonly string[] {
+  const seen = new Set<string>();
+  const several = new Set(videos.filter((video) => seen.size === seen.add(video).size));
+  return (video) => (several.has(video) ? [] : [video, `Y${video}`]);
+}

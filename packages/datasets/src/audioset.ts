@@ -1,4 +1,4 @@
-import { readCsv, readCsvLines, refuseDuplicates } from './annotations.ts';
+import { namesByVideo, readCsv, readCsvLines, refuseDuplicates } from './annotations.ts';
 import { taggingSet } from './classification.ts';
 import type { DatasetReader } from './datasets.ts';
 import { SOUND_TEMPLATES } from './prompts.ts';
@@ -32,6 +32,7 @@ export const readAudioset: DatasetReader = async (copy, { annotations }) => {
     'Clips',
     lines.map(([video = '', start = '']) => `${video}_${start}`),
   );
+  const byVideo = namesByVideo(lines.map(([video = '']) => video));
   const items = lines.map(([video = '', start = '', end = '', marks = '']) => {
     const classes = marks.split(',').map((mid) => {
       const number = numbers.get(mid.trim());
@@ -39,11 +40,11 @@ export const readAudioset: DatasetReader = async (copy, { annotations }) => {
         throw copy.wrong(path, `${video} carries the class ${mid}, which ${labels} does not list.`);
       return number;
     });
-    // Downloaders name clips by the video, with a Y before it (an id may begin with a dash), or with their seconds.
+    // Downloaders name clips with their seconds, or by the video, with a Y before it (an id may begin with a dash).
     const [from, to] = [Number(start), Number(end)];
     return {
       id: `${video}_${from}`,
-      names: [video, `Y${video}`, `${video}_${from}_${to}`, `${video}_${start}_${end}`],
+      names: [`${video}_${from}_${to}`, `${video}_${start}_${end}`, ...byVideo(video)],
       classes,
     };
   });

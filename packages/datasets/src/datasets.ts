@@ -52,7 +52,7 @@ export const DATASETS: Readonly<Record<DatasetName, Dataset>> = {
   audiocaps: {
     title: 'AudioCaps',
     modalities: ['text', 'audio'],
-    layout: 'test.csv, and clips as audio/YOUTUBEID_START.wav or audio/YOUTUBEID.wav.',
+    layout: 'test.csv, and clips as audio/YOUTUBEID_START.wav, or audio/YOUTUBEID.wav of a video with one clip.',
     source: 'https://github.com/cdjkim/audiocaps',
     size: 975,
     sizeSource: 'dataset/test.csv of the repository (d004db3): 4,875 captions of 975 clips',
@@ -120,7 +120,7 @@ export const DATASETS: Readonly<Record<DatasetName, Dataset>> = {
     title: 'AudioSet',
     modalities: ['text', 'audio'],
     layout:
-      'eval_segments.csv and class_labels_indices.csv, and clips as audio/YTID.wav (or YYTID.wav, YTID_START_END.wav).',
+      'eval_segments.csv and class_labels_indices.csv, and clips as audio/YTID_START_END.wav (or YTID.wav, YYTID.wav of a video with one clip).',
     source: 'https://research.google.com/audioset/download.html',
     size: 20_371,
     sizeSource: 'the head of eval_segments.csv: num_segs=20371, num_unique_labels=527',

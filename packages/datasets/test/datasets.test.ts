@@ -193,6 +193,27 @@ describe('a copy that is not whole', () => {
     expect(message).toContain('Santa Motor.wav, Radio Garble.wav');
   });
 
+  test('does not give two clips of one video the same file', async () => {
+    const header = 'audiocap_id,youtube_id,start_time,caption';
+    const captions = layCopy('nothing', {
+      'test.csv': `${header}\n1,vid,10,a\n2,vid,200,b\n3,other,0,c\n4,other,0,d\n`,
+      'audio/vid.wav': '',
+      'audio/vid_200.wav': '',
+      'audio/other.wav': '',
+    });
+    const set = await retrieval('audiocaps', captions);
+    expect(set.missing).toEqual(['vid_10']);
+    expect(filesOf(set.gallery, captions)).toEqual(['audio/vid_200.wav', 'audio/other.wav']);
+    const tags = layCopy('audioset', {
+      'eval_segments.csv': 'vid, 0.000, 10.000, "/m/03l9g"\nvid, 20.000, 30.000, "/m/068hy"\n',
+      'audio/Yvid.wav': '',
+      'audio/vid_20_30.wav': '',
+    });
+    const tagged = await labelled('audioset', tags);
+    expect(tagged.missing).toEqual(['vid_0']);
+    expect(filesOf(tagged.media, tags)).toEqual(['audio/vid_20_30.wav']);
+  });
+
   test('lists what is missing, and leaves captions of it out', async () => {
     const set = await retrieval('audiocaps', layCopy('audiocaps', { 'audio/7fmOlUlwoNg_20.wav': undefined }));
     expect(set.missing).toEqual(['7fmOlUlwoNg_20']);
