@@ -29,7 +29,7 @@ export async function readCsvLines(
 ): Promise<readonly (readonly string[])[]> {
   const text = await readText(path);
   try {
-    return parse(text, { bom: true, skip_empty_lines: true, ...options });
+    return parse(text, { skip_empty_lines: true, ...options });
   } catch (error) {
     if (error instanceof CsvError) throw copy.wrong(path, `${error.message}.`);
     throw error;

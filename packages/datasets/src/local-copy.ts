@@ -112,9 +112,9 @@ export function listed(ids: readonly string[]): string {
   return `${ids.slice(0, LISTED).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
-/** The text of a file. @throws FREEBIND_FILE_MISSING */
+/** The text of a file, without a mark of byte order. @throws FREEBIND_FILE_MISSING, FREEBIND_FILE_INVALID when it is not UTF-8 */
 export async function readText(path: string): Promise<string> {
-  return readFile(path, 'utf8').catch((cause: unknown) => {
+  const bytes = await readFile(path).catch((cause: unknown) => {
     throw new FreebindError(
       'FREEBIND_FILE_MISSING',
       `${path} cannot be read. Check that it is there and may be read.`,
@@ -123,6 +123,15 @@ export async function readText(path: string): Promise<string> {
       },
     );
   });
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new FreebindError(
+      'FREEBIND_FILE_INVALID',
+      `${path} is not UTF-8 text. Convert it: iconv -f latin1 -t utf-8.`,
+      { cause },
+    );
+  }
 }
 
 function stemOf(name: string): string {

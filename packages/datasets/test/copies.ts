@@ -119,7 +119,7 @@ Radio Garble.wav,A radio dispatcher,Static,A man talks,Noise on a radio,Radio no
 };
 
 /** Lays a copy of a set, with files changed, added or (undefined) left out. */
-export function layCopy(name: string, changes: Readonly<Record<string, string | undefined>> = {}): string {
+export function layCopy(name: string, changes: Readonly<Record<string, string | Uint8Array | undefined>> = {}): string {
   const root = mkdtempSync(join(tmpdir(), 'freebind-datasets-'));
   onTestFinished(() => rmSync(root, { recursive: true, force: true }));
   for (const [path, content] of Object.entries({ ...COPIES[name], ...changes })) {

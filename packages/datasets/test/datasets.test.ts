@@ -20,6 +20,8 @@ async function labelled(name: string, root: string): Promise<Exclude<EvaluationS
   return set;
 }
 
+const withoutRoot = (set: EvaluationSet, root: string): string => JSON.stringify(set).replaceAll(root, '');
+
 async function refusal(reading: Promise<unknown>): Promise<{ readonly code: string; readonly message: string }> {
   const error: unknown = await reading.then(
     () => undefined,
@@ -227,8 +229,28 @@ describe('a copy that is not whole', () => {
   });
 });
 
+describe('a mark of byte order', () => {
+  test.each<readonly [string, string]>([
+    ['clotho', 'clotho_captions_evaluation.csv'],
+    ['vggss', 'vggss.json'],
+    ['imagenet', 'LOC_synset_mapping.txt'],
+  ])('of %s is no part of its %s', async (name, path) => {
+    const marked = layCopy(name, { [path]: `\uFEFF${COPIES[name]?.[path]}` });
+    const plain = layCopy(name);
+    expect(withoutRoot(await readDataset(name, marked), marked)).toBe(
+      withoutRoot(await readDataset(name, plain), plain),
+    );
+  });
+
+  test('is no part of a class of ImageNet', async () => {
+    const set = await labelled('imagenet', layCopy('imagenet', { 'classnames.txt': '\uFEFFtench fish\ngold fish\n' }));
+    expect(set.classes).toEqual(['tench fish', 'gold fish']);
+  });
+});
+
 describe('annotations that are not what they should be', () => {
-  test.each<readonly [string, string, Readonly<Record<string, string>>, RegExp]>([
+  const LATIN1 = Buffer.from('file_name\nCaf\u00e9.wav\n', 'latin1');
+  test.each<readonly [string, string, Readonly<Record<string, string | Uint8Array>>, RegExp]>([
     [
       'audiocaps',
       'wrong columns',
@@ -310,6 +332,8 @@ describe('annotations that are not what they should be', () => {
       { 'LOC_synset_mapping.txt': 'tench\n' },
       /a line reads tench, expected a synset/,
     ],
+    ['clotho', 'letters of Latin-1', { 'clotho_captions_evaluation.csv': LATIN1 }, /is not UTF-8 text/],
+    ['vggss', 'letters of Latin-1', { 'vggss.json': LATIN1 }, /is not UTF-8 text/],
     ['imagenet', 'too few names', { 'classnames.txt': 'tench\n' }, /has 1 names for 2 synsets/],
   ])('%s with %s', async (name, _, changes, words) => {
     const { code, message } = await refusal(readDataset(name, layCopy(name, changes)));
