@@ -84,6 +84,8 @@ async function pictures(
   }
   const items: Labelled[] = [];
   for (const folder of FOLDERS) {
+    // One folder may be a link to another.
+    if (items.length > 0) break;
     for (const synset of await namesIn(join(copy.root, folder))) {
       const number = numbers.get(synset);
       if (number === undefined) continue;

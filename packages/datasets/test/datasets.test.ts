@@ -1,4 +1,5 @@
-import { relative } from 'node:path';
+import { mkdirSync, symlinkSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { isFreebindError } from '@freebind/core';
 import { describe, expect, test } from 'vitest';
 import { DATASETS, differencesOf, type EvaluationSet, promptsOf, readDataset, type SetSide } from '../src/index.ts';
@@ -149,6 +150,13 @@ describe('classes', () => {
     expect(new Set(set.templates).size).toBe(80);
     expect(new Set(promptsOf(set).side.items.map(({ id }) => id)).size).toBe(160);
     expect(set.differences[0]).toContain('classnames.txt');
+  });
+
+  test('of ImageNet count a picture once that two folders have', async () => {
+    const root = layCopy('imagenet');
+    mkdirSync(join(root, 'ILSVRC/Data/CLS-LOC'), { recursive: true });
+    symlinkSync(join(root, 'val'), join(root, 'ILSVRC/Data/CLS-LOC/val'));
+    expect((await labelled('imagenet', root)).labels).toEqual([0, 1, 1]);
   });
 
   test('of ImageNet are read from Kaggle’s list where pictures lie together, with names of their own', async () => {
