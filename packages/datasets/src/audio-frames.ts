@@ -1,10 +1,9 @@
 import { basename, extname, relative } from 'node:path';
-import { readdir } from 'node:fs/promises';
 import { z } from 'zod';
 import { readCsvLines, readJson, refuseDuplicates } from './annotations.ts';
 import type { DatasetName, DatasetReader } from './datasets.ts';
 import type { RetrievalSet, SetItem } from './evaluation-set.ts';
-import type { LocalCopy } from './local-copy.ts';
+import { type LocalCopy, namesIn } from './local-copy.ts';
 
 /** VGG-SS (Chen et al., CVPR 2021): `metadata/vggss.json` of github.com/hche11/Localizing-Visual-Sounds-the-Hard-Way. */
 export const readVggss: DatasetReader = async (copy, { annotations }) => {
@@ -24,8 +23,8 @@ export const readVggss: DatasetReader = async (copy, { annotations }) => {
  * column of a CSV without header, such as `metadata/flickr_test.csv` of VGG-SS's repository.
  */
 export const readFlickrnet: DatasetReader = async (copy, { annotations }) => {
-  const folder = await readdir(`${copy.root}/Annotations`).catch(() => undefined);
-  const xml = (folder ?? []).filter((name) => extname(name).toLowerCase() === '.xml').toSorted();
+  const folder = await namesIn(`${copy.root}/Annotations`);
+  const xml = (folder ?? []).filter((name) => extname(name).toLowerCase() === '.xml');
   if (annotations === undefined && xml.length > 0)
     return pairedSet(
       'flickrnet',

@@ -1,9 +1,8 @@
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readCsv, refuseDuplicates } from './annotations.ts';
 import { classificationSet, type Labelled } from './classification.ts';
 import type { DatasetReader } from './datasets.ts';
-import { type LocalCopy, MediaIndex, readText } from './local-copy.ts';
+import { type LocalCopy, MediaIndex, namesIn, readText } from './local-copy.ts';
 import { IMAGE_TEMPLATES } from './prompts.ts';
 
 /** Where the validation pictures lie: alone, or as Kaggle packs them. */
@@ -86,10 +85,10 @@ async function pictures(
   for (const folder of FOLDERS) {
     // One folder may be a link to another.
     if (items.length > 0) break;
-    for (const synset of await namesIn(join(copy.root, folder))) {
+    for (const synset of (await namesIn(join(copy.root, folder))) ?? []) {
       const number = numbers.get(synset);
       if (number === undefined) continue;
-      for (const name of await namesIn(join(copy.root, folder, synset))) {
+      for (const name of (await namesIn(join(copy.root, folder, synset))) ?? []) {
         const id = `${synset}/${name}`;
         media.add(id, join(copy.root, folder, synset, name));
         if (media.find(id) !== undefined) items.push({ id, names: [id], classes: [number] });
@@ -105,13 +104,9 @@ async function pictures(
 
 /** The pictures of a folder, and of the folders of synsets in it. */
 async function addFolder(folder: string, media: MediaIndex, numbers: ReadonlyMap<string, number>): Promise<void> {
-  for (const name of await namesIn(folder)) {
+  for (const name of (await namesIn(folder)) ?? []) {
     media.add(name, join(folder, name));
     if (!numbers.has(name)) continue;
-    for (const inner of await namesIn(join(folder, name))) media.add(inner, join(folder, name, inner));
+    for (const inner of (await namesIn(join(folder, name))) ?? []) media.add(inner, join(folder, name, inner));
   }
-}
-
-async function namesIn(folder: string): Promise<readonly string[]> {
-  return (await readdir(folder).catch((): string[] => [])).toSorted();
 }

@@ -42,10 +42,10 @@ export class LocalCopy {
     const index = new MediaIndex(modality);
     let found = false;
     for (const folder of folders) {
-      const names = await readdir(join(this.root, folder)).catch(() => undefined);
+      const names = await namesIn(join(this.root, folder));
       if (names === undefined) continue;
       found = true;
-      for (const name of names.toSorted()) index.add(name, join(this.root, folder, name));
+      for (const name of names) index.add(name, join(this.root, folder, name));
     }
     if (found) return index;
     throw new FreebindError(
@@ -76,7 +76,7 @@ export class LocalCopy {
   }
 }
 
-/** Media files by their names, with and without their endings. */
+/** Media files by their names, with and without their endings, whether a name's accents are composed or not (macOS takes them apart). */
 export class MediaIndex {
   readonly #endings: readonly string[];
   readonly #names = new Map<string, string>();
@@ -86,7 +86,8 @@ export class MediaIndex {
     this.#endings = ENDINGS[modality];
   }
 
-  add(name: string, path: string): void {
+  add(given: string, path: string): void {
+    const name = given.normalize();
     const ending = extname(name).toLowerCase();
     const rank = this.#endings.indexOf(ending);
     if (rank < 0) return;
@@ -98,12 +99,18 @@ export class MediaIndex {
 
   /** Path of the first of `names` that is there, each a file name or one without its ending. */
   find(...names: readonly string[]): string | undefined {
-    for (const name of names) {
+    for (const name of names.map((given) => given.normalize())) {
       const path = this.#names.get(name) ?? this.#stems.get(name) ?? this.#stems.get(stemOf(name));
       if (path !== undefined) return path;
     }
     return undefined;
   }
+}
+
+/** What is in a folder, by name; undefined where there is none. Hidden files are none of a data set: macOS puts `._NAME` beside each NAME. */
+export async function namesIn(folder: string): Promise<readonly string[] | undefined> {
+  const names = await readdir(folder).catch(() => undefined);
+  return names?.filter((name) => !name.startsWith('.')).toSorted();
 }
 
 /** Ids as a message lists them. */

@@ -224,6 +224,25 @@ describe('a copy that is not whole', () => {
     expect(filesOf(tagged.media, tags)).toEqual(['audio/vid_20_30.wav']);
   });
 
+  test.each<readonly [string, readonly string[]]>([
+    ['flickrnet', ['Annotations/._10000130166.xml', 'audio/._10000130166.wav', 'frames/._10000130166.jpg']],
+    ['imagenet', ['val/n01443537/._ILSVRC2012_val_00000236.JPEG', 'val/.n01440764/a.JPEG']],
+  ])('%s has nothing of the hidden files of macOS', async (name, hidden) => {
+    const root = layCopy(name, Object.fromEntries(hidden.map((path) => [path, ''])));
+    expect(JSON.stringify(await readDataset(name, root))).not.toMatch(/\/\.|"\./);
+  });
+
+  test('finds names whose accents the disk takes apart', async () => {
+    const header = 'file_name,caption_1,caption_2,caption_3,caption_4,caption_5';
+    const root = layCopy('nothing', {
+      'clotho_captions_evaluation.csv': `${header}\nCaf\u00e9.wav,a,b,c,d,e\n`,
+      'evaluation/Cafe\u0301.wav': '',
+    });
+    const set = await retrieval('clotho', root);
+    expect(set.missing).toEqual([]);
+    expect(filesOf(set.gallery, root)).toEqual(['evaluation/Cafe\u0301.wav']);
+  });
+
   test('lists what is missing, and leaves captions of it out', async () => {
     const set = await retrieval('audiocaps', layCopy('audiocaps', { 'audio/7fmOlUlwoNg_20.wav': undefined }));
     expect(set.missing).toEqual(['7fmOlUlwoNg_20']);
