@@ -141,6 +141,15 @@ describe('compose', () => {
     expect((await freebind(command(tables))).status).toBe(0);
   });
 
+  test('removes what embed says of a table that it replaces', async () => {
+    const out = scratch();
+    const command = [...args, '--out', out, '--modality', 'audio', '--space-name', 'imagebind'];
+    await freebind(command);
+    writeFileSync(join(out, 'imagebind.audio.json'), '{}');
+    expect((await freebind([...command, '--force'])).status).toBe(0);
+    expect(existsSync(join(out, 'imagebind.audio.json'))).toBe(false);
+  });
+
   test('names its tables by the recipe, and takes only the modalities that were asked for', async () => {
     const out = scratch();
     await freebind([...args, '--out', out, '--modality', 'audio']);

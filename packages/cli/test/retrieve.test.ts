@@ -114,6 +114,31 @@ describe('retrieve', () => {
   });
 });
 
+describe('a table folder of embed', () => {
+  const given = ['--text', ...texts, '--image', ...pictures];
+
+  test('is not told that a table is embed’s when retrieve has replaced it', async () => {
+    const out = scratch();
+    const embed = () => freebind(['embed', 'imagebind', 'image', ...pictures, '--out', out], { env: env() });
+    expect((await embed()).status).toBe(0);
+    const retrieve = ['retrieve', 'imagebind', ...given, '--out', out];
+    expect((await freebind([...retrieve, '--force'], { env: env() })).status).toBe(0);
+    expect(existsSync(join(out, 'imagebind.image.json'))).toBe(false);
+    expect((await embed()).stderr).toMatch(/^error FREEBIND_OUTPUT_EXISTS: .*there is no record of how/);
+  });
+
+  test('has no second table of a space, in the other format', async () => {
+    const out = scratch();
+    await freebind(['embed', 'imagebind', 'image', ...pictures, '--format', 'safetensors', '--out', out], {
+      env: env(),
+    });
+    const retrieve = ['retrieve', 'imagebind', ...given, '--out', out];
+    expect((await freebind(retrieve, { env: env() })).stderr).toMatch(/FREEBIND_OUTPUT_EXISTS: .*image\.safetensors/);
+    await freebind([...retrieve, '--force'], { env: env() });
+    expect(existsSync(join(out, 'imagebind.image.safetensors'))).toBe(false);
+  });
+});
+
 describe('the five published variants', () => {
   // One for all: several encoders, each in a thread of its own, take seconds to start.
   let fb: Freebind;

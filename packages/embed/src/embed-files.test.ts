@@ -1,5 +1,6 @@
 import {
   appendFileSync,
+  cpSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -249,6 +250,24 @@ describe('embedFiles', () => {
     expect(filesIn(out)).toEqual(before);
     await runAll(embedFiles({ ...other, replace: true }));
     expect(readdirSync(out).sort()).toEqual(['a.text.json', 'a.text.safetensors', 'text.ids.txt']);
+  });
+
+  test('does not take a table for its own that something else wrote beside its record', async () => {
+    const out = scratch();
+    await runAll(embedFiles(options(out)));
+    const rows = await new ToySpace('a').embed('text', [...words(40)].reverse());
+    await writeNpy(join(out, 'a.text.npy'), rows);
+    await expect(runAll(embedFiles(options(out)))).rejects.toMatchObject({
+      code: 'FREEBIND_OUTPUT_EXISTS',
+      message: expect.stringContaining('something else wrote it since'),
+    });
+  });
+
+  test('knows finished tables in a copy of their folder', async () => {
+    const [out, copy] = [scratch(), scratch()];
+    await runAll(embedFiles(options(out)));
+    cpSync(out, copy, { recursive: true });
+    expect((await runAll(embedFiles(options(copy)))).result.reused).toBe(true);
   });
 
   test('refuses a second writer', async () => {

@@ -5,3 +5,4 @@ export { fieldOf, type FieldChoice, filesOf, listedIn, textsOf } from './inputs.
 export type { Item, Items } from './items.ts';
 export { mergeShards, type MergeOptions } from './merge-shards.ts';
 export { skippedPath } from './neighbours.ts';
+export { type TableFiles, tableFiles } from './record.ts';

@@ -8,7 +8,7 @@ import type { EmbedEvent } from './events.ts';
 import { clearMarker, type EmbeddedTable, isFinishing, writeTables } from './finish.ts';
 import { findNeighbours } from './neighbours.ts';
 import { readTotals, type Totals } from './part.ts';
-import { findAnyMade, findMade, pathsOf, type RunIdentity, targetsOf } from './record.ts';
+import { findAnyMade, findMade, type RunIdentity, tableFiles, targetsOf } from './record.ts';
 import { partFolder, shareOf, workRoot } from './shards.ts';
 
 /** Which shards are put together. Neither the inputs nor the spaces are needed for it. */
@@ -54,7 +54,7 @@ async function* takeMerged({
   spaces,
   format = 'npy',
 }: MergeOptions): AsyncGenerator<EmbedEvent, Embedded> {
-  const paths = spaces.map((space) => ({ space, ...pathsOf(out, space, modality, format) }));
+  const paths = spaces.map((space) => ({ space, ...tableFiles(out, space, modality, format) }));
   const made = await findAnyMade(paths);
   const [first] = made ?? [];
   if (made === undefined || first === undefined)

@@ -1,7 +1,8 @@
 import { readFile, stat } from 'node:fs/promises';
+import { crc32 } from 'node:zlib';
 import type { SpaceManifest } from '@freebind/core';
 import { FreebindError } from '@freebind/core';
-import { type NpyDtype, tablePath, type TableFormat, writeFileAtomic } from '@freebind/core/files';
+import { type NpyDtype, RangedFile, tablePath, type TableFormat, writeFileAtomic } from '@freebind/core/files';
 import { findDifference } from '@freebind/core/training';
 import type { Listing } from './listing.ts';
 
@@ -32,24 +33,34 @@ interface TableRecord extends RunSettings {
   readonly space: SpaceIdentity;
   readonly rows: number;
   readonly skipped: number;
+  /** CRC-32 of the first bytes of the table, as `headOf` gives it: by it a table that something else wrote since is told apart. */
+  readonly head: number;
 }
 
-/** A table that a run is to make. */
-export interface Target {
-  readonly space: SpaceIdentity;
+/** The files of a table in a table folder. */
+export interface TableFiles {
   readonly path: string;
   /** What it is called in the other format. A space has one table of a modality. */
   readonly twin: string;
+  /** What `embedFiles` says of how it made the table. */
   readonly record: string;
 }
 
-/** The tables of a run in `out`, in the order of its spaces. */
-export function targetsOf(out: string, { modality, spaces }: RunIdentity, format: TableFormat): readonly Target[] {
-  return spaces.map((space) => ({ space, ...pathsOf(out, space.id, modality, format) }));
+/** A table that a run is to make. */
+export interface Target extends TableFiles {
+  readonly space: SpaceIdentity;
 }
 
-/** Where the table of a space and its record are. */
-export function pathsOf(out: string, space: string, modality: string, format: TableFormat): Omit<Target, 'space'> {
+/** Holds the shape and the first rows, which are others in a table of other inputs; and it takes no time to read. */
+const HEAD_BYTES = 2 ** 16;
+
+/** The tables of a run in `out`, in the order of its spaces. */
+export function targetsOf(out: string, { modality, spaces }: RunIdentity, format: TableFormat): readonly Target[] {
+  return spaces.map((space) => ({ space, ...tableFiles(out, space.id, modality, format) }));
+}
+
+/** Where the table of `modality` in `space` and what belongs to it are. Default npy. */
+export function tableFiles(out: string, space: string, modality: string, format: TableFormat = 'npy'): TableFiles {
   return {
     path: tablePath(out, space, modality, format),
     twin: tablePath(out, space, modality, format === 'npy' ? 'safetensors' : 'npy'),
@@ -65,11 +76,11 @@ export async function writtenAt(targets: readonly Target[]): Promise<number> {
 
 /** Writes what a finished table was made from. @throws FREEBIND_WRITE_FAILED */
 export async function writeRecord(
-  { record, space }: Target,
+  { path, record, space }: Target,
   identity: RunIdentity,
   { rows, skipped }: { readonly rows: number; readonly skipped: number },
 ): Promise<void> {
-  const content: TableRecord = { space, ...settingsOf(identity), rows, skipped };
+  const content: TableRecord = { space, ...settingsOf(identity), rows, skipped, head: await headOf(path) };
   await writeFileAtomic(record, `${JSON.stringify(content, undefined, 2)}\n`);
 }
 
@@ -96,7 +107,8 @@ export async function findMade(
     const difference =
       made === undefined
         ? 'there is no record of how'
-        : findDifference({ space: made.space, ...settingsOf(made) }, { space, ...settingsOf(identity) });
+        : (findDifference({ space: made.space, ...settingsOf(made) }, { space, ...settingsOf(identity) }) ??
+          (made.head === (await headOf(path)) ? undefined : 'something else wrote it since'));
     if (difference !== undefined)
       throw new FreebindError(
         'FREEBIND_OUTPUT_EXISTS',
@@ -113,12 +125,12 @@ export async function findMade(
 
 /** Rows and skipped inputs of tables that are there with their records, whatever they were made from; undefined unless all of them are. */
 export async function findAnyMade(
-  targets: readonly Omit<Target, 'space'>[],
+  targets: readonly TableFiles[],
 ): Promise<readonly { readonly dimension: number; readonly rows: number; readonly skipped: number }[] | undefined> {
   const made = [];
   for (const { path, record } of targets) {
     const found = (await isThere(path)) ? await readRecord(record) : undefined;
-    if (found === undefined) return undefined;
+    if (found === undefined || found.head !== (await headOf(path))) return undefined;
     made.push({ dimension: found.space.dimension, rows: found.rows, skipped: found.skipped });
   }
   return made;
@@ -126,6 +138,15 @@ export async function findAnyMade(
 
 function settingsOf({ modality, dtype, batch, inputs }: RunSettings): RunSettings {
   return { modality, dtype, batch, inputs };
+}
+
+async function headOf(path: string): Promise<number> {
+  const file = await RangedFile.open(path);
+  try {
+    return crc32(new Uint8Array(await file.read(0, Math.min(HEAD_BYTES, file.size))));
+  } finally {
+    await file.close();
+  }
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -4,6 +4,7 @@ import type { NpyWriter, TableFolder } from '@freebind/core/files';
 import type { Command } from 'commander';
 import { type ComputeOptions, computeOptions, examples, forceOption } from '../options.ts';
 import type { Session } from '../session.ts';
+import type { TableOutput } from '../table-outputs.ts';
 
 interface ComposeOptions extends ComputeOptions {
   readonly tables: string;
@@ -43,8 +44,8 @@ async function composeFolder(text: string, options: ComposeOptions, session: Ses
   const { formatRecipe, shapesOf } = await import('@freebind/core');
   const { openTables, tablePath } = await import('@freebind/core/files');
   const { withFreebind } = await import('../backend.ts');
-  const { refuseExisting } = await import('../outputs.ts');
   const { readRecipe } = await import('../recipes.ts');
+  const { refuseTable } = await import('../table-outputs.ts');
   const { bonds, factors, force, out } = options;
   const parsed = await readRecipe(text);
   const tables = await openTables(options.tables);
@@ -58,15 +59,18 @@ async function composeFolder(text: string, options: ComposeOptions, session: Ses
       const { space } = composition.plan;
       const modalities = options.modality ?? space.modalities;
       modalities.forEach((modality) => composition.members(modality)); // refuses what the space does not embed
+      const name = options.spaceName ?? space.id;
       const outputs = modalities.map((modality) => ({
+        out,
+        space: name,
         modality,
-        path: tablePath(out, options.spaceName ?? space.id, modality),
+        path: tablePath(out, name, modality),
       }));
-      for (const { path } of outputs) await refuseExisting(path, force);
+      for (const output of outputs) await refuseTable(output, force);
       const written = await composeTo(outputs, { composition, tables, factors }, { out, session });
       session.result(
         {
-          space: options.spaceName ?? space.id,
+          space: name,
           recipe: formatRecipe(parsed),
           factors: composition.factors(factors),
           tables: written,
@@ -80,9 +84,14 @@ async function composeFolder(text: string, options: ComposeOptions, session: Ses
   }
 }
 
-interface Output {
+interface Output extends TableOutput {
+  readonly path: string;
+}
+
+interface WrittenTable {
   readonly modality: string;
   readonly path: string;
+  readonly shape: readonly number[];
 }
 
 /** What a table is composed from. */
@@ -97,8 +106,9 @@ async function composeTo(
   outputs: readonly Output[],
   from: Sources,
   { out, session }: { readonly out: string; readonly session: Session },
-): Promise<readonly (Output & { readonly shape: readonly number[] })[]> {
+): Promise<readonly WrittenTable[]> {
   const { idsPath, lockFolder, writeFileAtomic } = await import('@freebind/core/files');
+  const { forgetTable } = await import('../table-outputs.ts');
   const { composition, tables } = from;
   const ids = new Map<string, readonly string[] | undefined>();
   for (const { modality } of outputs) ids.set(modality, await tables.ids(modality)); // which refuses those that do not fit
@@ -106,13 +116,15 @@ async function composeTo(
   const written: (Output & { readonly table: NpyWriter })[] = [];
   try {
     for (const output of outputs) written.push({ ...output, table: await composeTable(output, from, session) });
-    for (const { modality, table } of written) {
-      const own = ids.get(modality);
-      if (own !== undefined) await writeFileAtomic(idsPath(out, modality), `${own.join('\n')}\n`);
+    for (const { table, ...output } of written) {
+      const own = ids.get(output.modality);
+      if (own !== undefined) await writeFileAtomic(idsPath(out, output.modality), `${own.join('\n')}\n`);
       await table.commit();
+      await forgetTable(output);
     }
-    return written.map(({ table, ...output }) => ({
-      ...output,
+    return written.map(({ table, modality, path }) => ({
+      modality,
+      path,
       shape: [table.rows, composition.plan.space.dimension],
     }));
   } finally {

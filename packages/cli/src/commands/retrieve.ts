@@ -15,6 +15,7 @@ import {
 } from '../options.ts';
 import type { Session } from '../session.ts';
 import { cosinesOf, softmaxOf } from '../similarity.ts';
+import type { TableOutput } from '../table-outputs.ts';
 
 interface RetrieveOptions extends ComputeOptions, SpaceOptions {
   readonly audio?: readonly string[];
@@ -26,6 +27,10 @@ interface RetrieveOptions extends ComputeOptions, SpaceOptions {
   readonly cosine?: true;
   readonly out?: string;
   readonly force?: true;
+}
+
+interface Output extends TableOutput {
+  readonly modality: Modality;
 }
 
 /** One table of similarities: every row item with every column item. */
@@ -79,9 +84,11 @@ async function run(
   const { withSpaces } = await import('../backend.ts');
   const { readRecipe } = await import('../recipes.ts');
   const { spacesOf } = await import('../recipe-spaces.ts');
+  const { refuseTable } = await import('../table-outputs.ts');
   const { out, force, temperature } = options;
   const recipe = await readRecipe(source);
-  if (out !== undefined) await refuseTables(recipe, out, given, force);
+  const outputs = out === undefined ? [] : await outputsOf(recipe, out, given);
+  for (const output of outputs) await refuseTable(output, force);
   const use = async (freebind: Freebind, config: LoadedConfig | undefined): Promise<void> => {
     const bonds = options.bonds === undefined ? config?.bonds : resolve(options.bonds);
     const space = await freebind.bind(recipe, {
@@ -95,7 +102,7 @@ async function run(
       const cosines = cosinesOf(rowsOf(embedded, rows), rowsOf(embedded, columns));
       return { rows, columns, cosines, softmax: softmaxOf(cosines, temperature) };
     });
-    const written = out === undefined ? undefined : await writeTables(recipe, out, embedded, options);
+    const written = out === undefined ? undefined : await writeTables(outputs, out, embedded, options);
     const items = Object.fromEntries(given.map((modality) => [modality, options[modality] ?? []]));
     const { id, source: sources } = space.manifest;
     session.result(
@@ -151,44 +158,34 @@ function rowsOf(embedded: ReadonlyMap<Modality, Embeddings>, modality: Modality)
   return rows;
 }
 
-/** What the tables that are asked for would be called. */
-async function pathsOf(
-  recipe: Recipe,
-  out: string,
-  modalities: readonly Modality[],
-): Promise<ReadonlyMap<Modality, string>> {
+/** The tables that are asked for. */
+async function outputsOf(recipe: Recipe, out: string, modalities: readonly Modality[]): Promise<readonly Output[]> {
   const { spaceIdOf } = await import('@freebind/core');
-  const { tablePath } = await import('@freebind/core/files');
-  return new Map(modalities.map((modality) => [modality, tablePath(out, recipe.name ?? spaceIdOf(recipe), modality)]));
-}
-
-async function refuseTables(
-  recipe: Recipe,
-  out: string,
-  modalities: readonly Modality[],
-  force: boolean | undefined,
-): Promise<void> {
-  const { refuseExisting } = await import('../outputs.ts');
-  for (const path of (await pathsOf(recipe, out, modalities)).values()) await refuseExisting(path, force);
+  return modalities.map((modality) => ({ out, space: recipe.name ?? spaceIdOf(recipe), modality }));
 }
 
 /** Writes a table a modality, with the items as its ids. */
 async function writeTables(
-  recipe: Recipe,
+  outputs: readonly Output[],
   out: string,
   embedded: ReadonlyMap<Modality, Embeddings>,
   options: RetrieveOptions,
 ): Promise<readonly string[]> {
-  const { idsPath, lockFolder, writeFileAtomic, writeNpy } = await import('@freebind/core/files');
+  const { idsPath, lockFolder, tablePath, writeFileAtomic, writeNpy } = await import('@freebind/core/files');
+  const { forgetTable } = await import('../table-outputs.ts');
   const lock = await lockFolder(out);
+  const written: string[] = [];
   try {
-    const paths = await pathsOf(recipe, out, [...embedded.keys()]);
-    for (const [modality, path] of paths) {
+    for (const output of outputs) {
+      const { space, modality } = output;
+      const path = tablePath(out, space, modality);
       await writeNpy(path, rowsOf(embedded, modality));
+      await forgetTable(output);
       const ids = (options[modality] ?? []).map((item) => item.replaceAll(/\s+/g, ' '));
       await writeFileAtomic(idsPath(out, modality), `${ids.join('\n')}\n`);
+      written.push(path);
     }
-    return [...paths.values()];
+    return written;
   } finally {
     await lock.release();
   }
