@@ -35,7 +35,7 @@ export class TfjsTrainer implements Trainer {
   readonly #batch: State;
   readonly #block: number;
   /** The program that shares exponentials (true) and the one that need not; opened when a step first needs it. */
-  readonly #programs = new Map<boolean, { readonly step: StepProgram; readonly program: OpenProgram }>();
+  readonly #programs = new Map<boolean, Promise<Opened>>();
   readonly #temperature: TrainedTemperature;
   #step: number;
   /** Steps and snapshots run one after another, however they are called. */
@@ -89,7 +89,13 @@ export class TfjsTrainer implements Trainer {
     await Promise.all([
       this.#state.close(),
       this.#batch.close(),
-      ...[...this.#programs.values()].map(({ program }) => program.close()),
+      // One that is being opened is closed when it is; one that cannot be opened never was.
+      ...[...this.#programs.values()].map((opening) =>
+        opening.then(
+          ({ program }) => program.close(),
+          () => undefined,
+        ),
+      ),
     ]);
   }
 
@@ -148,13 +154,13 @@ export class TfjsTrainer implements Trainer {
     return Math.max(...pairs.map(({ left, right }) => (lengthOf(left) * lengthOf(right)) / temperature));
   }
 
-  async #open(shared: boolean): Promise<{ readonly step: StepProgram; readonly program: OpenProgram }> {
+  #open(shared: boolean): Promise<Opened> {
     const known = this.#programs.get(shared);
     if (known !== undefined) return known;
     const step = trainStep(this.#options, shared, this.#block);
-    const opened = { step, program: await this.#device.open(step.compiled) };
-    this.#programs.set(shared, opened);
-    return opened;
+    const opening = this.#device.open(step.compiled).then((program) => ({ step, program }));
+    this.#programs.set(shared, opening);
+    return opening;
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -165,6 +171,11 @@ export class TfjsTrainer implements Trainer {
     this.#last = turn.catch(() => undefined);
     return turn;
   }
+}
+
+interface Opened {
+  readonly step: StepProgram;
+  readonly program: OpenProgram;
 }
 
 interface States {

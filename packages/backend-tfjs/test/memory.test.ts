@@ -102,6 +102,21 @@ describe.each(['wasm', 'cpu'] as const)('tensors on %s', (runtime) => {
   });
 });
 
+test('a trainer that closes while its program is being opened leaves nothing', async () => {
+  const backend = await TfjsBackend.start({ runtime: 'cpu', threads: 1 });
+  const before = await backend.memory();
+  // A turn more each time: some of these closes fall between the call that opens the program and its answer.
+  for (let turns = 0; turns < 20; turns++) {
+    const trainer = await backend.openTrainer(training());
+    const stepping = trainer.step(step(0)).catch(() => undefined);
+    for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
+    await trainer.close();
+    await stepping;
+  }
+  expect(await backend.memory()).toEqual(before);
+  await backend.close();
+});
+
 describe('a state', () => {
   test.each([
     ['wasm', 3],

@@ -47,7 +47,6 @@ async function compute({ program, feeds, states: named, spent }) {
   const own = named.map((state) => present(states.get(state)));
   const batch = spent === undefined ? undefined : present(states.get(spent));
   const outputs = runProgram(present(engine), present(programs.get(program)), feeds, own, batch);
-  check();
   try {
     const packed = await read(outputs);
     check();
@@ -85,10 +84,10 @@ async function answer(call) {
     case 'put': {
       const { copies, check } = present(engine);
       const state = present(states.get(call.state));
-      const [[name, tensor] = []] = upload({ [call.name]: call.tensor });
-      check();
+      const tensor = upload({ [call.name]: call.tensor }).get(call.name);
       state.get(call.name)?.dispose();
-      state.set(present(name), present(tensor));
+      state.set(call.name, present(tensor));
+      check();
       return copies ? { spare: call.tensor.data } : {};
     }
     case 'copy': {

@@ -5,7 +5,7 @@ import { dropoutMask } from './dropout.js';
 
 /**
  * Runs a program and gives its outputs, which the caller disposes. Everything else that the run made is disposed here, also when
- * a kernel throws; then the states are as they were.
+ * a kernel throws or complains; then the states are as they were.
  *
  * @param {import('./runtimes.js').Engine} engine
  * @param {Program} program
@@ -18,8 +18,12 @@ export function runProgram(engine, program, feeds, states, spent = new Map()) {
   engine.startScope();
   try {
     const outputs = compute(engine, program, feeds, states, spent);
+    engine.check();
     for (const tensor of outputs.values()) engine.keep(tensor);
     return replace(outputs, states);
+  } catch (error) {
+    engine.forget();
+    throw error;
   } finally {
     engine.endScope();
     for (const tensor of spent.values()) if (!tensor.isDisposed) tensor.dispose();

@@ -20,9 +20,10 @@ const require = createRequire(import.meta.url);
  * @property {(tensor: Tensor) => void} keep
  * @property {() => { numTensors: number, numBytes: number }} memory
  * @property {() => void} check throws what a kernel could only write to the error output
+ * @property {() => void} forget drops that instead, where a run fails anyway
  * @property {() => void} end
  */
-/** @typedef {{ readonly tf: Tf, readonly device: string, check?: () => void, end?: () => void }} Loaded */
+/** @typedef {{ readonly tf: Tf, readonly device: string, complaints?: string[], end?: () => void }} Loaded */
 
 /** A runtime that is not on this machine; the message says what brings it. */
 export class Missing extends Error {}
@@ -45,7 +46,7 @@ export async function startRuntime(options) {
   const passedOver = [];
   for (const runtime of options.runtime === 'auto' ? ORDER : [options.runtime]) {
     try {
-      const { tf, device, check = () => undefined, end = () => undefined } = await LOADERS[runtime](options);
+      const { tf, device, complaints = [], end = () => undefined } = await LOADERS[runtime](options);
       tf.enableProdMode(); // no checks of arguments, and no advice to use another runtime on the terminal
       const engine = tf.engine();
       return {
@@ -58,7 +59,11 @@ export async function startRuntime(options) {
         endScope: () => engine.endScope(),
         keep: (tensor) => void tf.keep(tensor),
         memory: () => tf.memory(),
-        check,
+        check: () => {
+          const found = complaints.splice(0);
+          if (found.length > 0) throw new Error(`a kernel of the ${runtime} runtime failed: ${found.join(' ')}`);
+        },
+        forget: () => void complaints.splice(0),
         end,
       };
     } catch (error) {
@@ -162,10 +167,7 @@ async function loadWasm({ threads }) {
   return {
     tf,
     device: `wasm, SIMD, ${count} ${count === 1 ? 'thread' : 'threads'}`,
-    check: () => {
-      const found = complaints.splice(0);
-      if (found.length > 0) throw new Error(`a kernel of the wasm runtime failed: ${found.join(' ')}`);
-    },
+    complaints,
     end: () => tf.removeBackend('wasm'),
   };
 }
