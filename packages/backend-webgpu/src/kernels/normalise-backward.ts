@@ -32,7 +32,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   for (var c = lane; c < shape.cols; c += ${LANES}u) { sum = fma(dy[start + c], y[start + c], sum); }
   let norm = norms[r];
   let along = select(sumOfGroup(lane, sum), 0.0, norm < ${NORM_FLOOR}f);
-  let divisor = max(norm, ${NORM_FLOOR}f);
+  let divisor = select(norm, ${NORM_FLOOR}f, norm < ${NORM_FLOOR}f); // of NaN, "max" may make the floor
   for (var c = lane; c < shape.cols; c += ${LANES}u) {
     dx[start + c] = fma(-y[start + c], along, dy[start + c]) / divisor;
   }

@@ -1,4 +1,4 @@
-import { test } from 'vitest';
+import { expect, test } from 'vitest';
 import { at, expectWithin, normal, onDevice, room, sum, table, U } from '../../test/run-kernel.ts';
 import { normalise } from './normalise.ts';
 
@@ -17,5 +17,18 @@ test(
     expectWithin(found.norms, norms, (r) => 14 * U * (norms[r] ?? 0));
     const expected = table(n, c, (r, k) => at(x, r, k) / Math.max(norms[r] ?? 0, 1e-12));
     expectWithin(found.y, expected, (i) => 20 * U * Math.abs(expected[i] ?? 0));
+  }),
+);
+
+test(
+  'a row with NaN is NaN throughout',
+  onDevice(async (run) => {
+    const [n, c] = [2, 150];
+    const x = normal(n, c, 'x');
+    x.data[3] = Number.NaN;
+    const found = await run({ x, y: room(n, c), norms: room(1, n) }, (plan, on) =>
+      normalise(plan, on.x, on.y, on.norms),
+    );
+    expect(Array.from(found.y, Number.isNaN)).toEqual(Array.from(x.data, (_, i) => i < c));
   }),
 );

@@ -31,7 +31,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   var sum = 0.0;
   for (var c = lane; c < shape.cols; c += ${LANES}u) { sum = fma(x[start + c], x[start + c], sum); }
   let norm = sqrt(sumOfGroup(lane, sum));
-  let divisor = max(norm, ${NORM_FLOOR}f);
+  let divisor = select(norm, ${NORM_FLOOR}f, norm < ${NORM_FLOOR}f); // of NaN, "max" may make the floor
   for (var c = lane; c < shape.cols; c += ${LANES}u) { y[start + c] = x[start + c] / divisor; }
   if (lane == 0u) { norms[r] = norm; }
 }`,

@@ -57,6 +57,18 @@ export const combineCases: readonly ConformanceCase<Backend>[] = [
     },
   },
   {
+    name: 'gives nothing but NaN for a row with NaN, and leaves the others whole',
+    because:
+      'a norm of NaN is no small norm: max(NaN, 1e-12) is 1e-12 in some shading languages, and makes finite numbers of damage',
+    async run(backend) {
+      const rows = unitRows(3, 5, 'damaged');
+      rows.data[7] = Number.NaN;
+      const out = await backend.combine([{ rows, factor: 1 }]);
+      const finite = Array.from(out.data, (x) => (Number.isNaN(x) ? 0 : 1));
+      checkClose(finite, [1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1], 0, 'numbers that are not NaN');
+    },
+  },
+  {
     name: 'takes parts of either precision and does not write to them',
     async run(backend) {
       const [one, other] = [unitRows(3, 5, 'either'), inFloat64(unitRows(3, 5, 'other'))];
