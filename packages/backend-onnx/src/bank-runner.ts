@@ -1,4 +1,11 @@
-import { type BankRunner, FreebindError, type Matrix, matrix, type Table } from '@freebind/core';
+import {
+  type BankRunner,
+  checkAggregationTemperature,
+  FreebindError,
+  type Matrix,
+  matrix,
+  type Table,
+} from '@freebind/core';
 import { type BankTile, packedTiles, storedTiles } from './bank-tiles.ts';
 import type { Lifetime } from './lifetime.ts';
 import { packNumber, packRows, unpackRows } from './packing.ts';
@@ -49,12 +56,7 @@ export class OnnxBankRunner implements BankRunner {
   }
 
   async aggregate(queries: Matrix, temperature: number): Promise<Matrix> {
-    if (!(temperature > 0)) {
-      throw new FreebindError(
-        'FREEBIND_ARGUMENT_INVALID',
-        `The temperature is ${temperature}; it must be above 0 (FreeBind aggregates at 0.01).`,
-      );
-    }
+    checkAggregationTemperature(temperature);
     this.#check(queries);
     const { cols } = this.#values ?? this.#keys;
     const session = await this.#graph(this.#values === undefined ? 'aggregate keys' : 'aggregate values');

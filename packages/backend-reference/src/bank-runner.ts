@@ -1,4 +1,11 @@
-import { type BankRunner, FreebindError, type Matrix, matrix, type Table } from '@freebind/core';
+import {
+  type BankRunner,
+  checkAggregationTemperature,
+  FreebindError,
+  type Matrix,
+  matrix,
+  type Table,
+} from '@freebind/core';
 import type { Lifetime } from './lifetime.ts';
 import { asReturned, copyRows, type Rows, timesTransposed, zeros } from './rows.ts';
 
@@ -38,12 +45,7 @@ export class ReferenceBankRunner implements BankRunner {
    * (Milakov and Gimelshein 2018, "Online normalizer calculation for softmax"; FlashAttention, algorithm 1.)
    */
   async aggregate(queries: Matrix, temperature: number): Promise<Matrix> {
-    if (!(temperature > 0)) {
-      throw new FreebindError(
-        'FREEBIND_ARGUMENT_INVALID',
-        `The temperature is ${temperature}; it must be above 0 (FreeBind aggregates at 0.01).`,
-      );
-    }
+    checkAggregationTemperature(temperature);
     const cols = (this.#values ?? this.#keys).cols;
     const out = zeros(queries.rows, cols);
     const maxima = new Float64Array(queries.rows).fill(-Infinity);

@@ -1,4 +1,11 @@
-import { type BankRunner, FreebindError, type Matrix, matrix, type Table } from '@freebind/core';
+import {
+  type BankRunner,
+  checkAggregationTemperature,
+  FreebindError,
+  type Matrix,
+  matrix,
+  type Table,
+} from '@freebind/core';
 import type { Device, OpenProgram, State } from './device.ts';
 import type { Lifetime } from './lifetime.ts';
 import { mergerInto } from './merge.ts';
@@ -49,12 +56,7 @@ export class TfjsBankRunner implements BankRunner {
   }
 
   async aggregate(queries: Matrix, temperature: number): Promise<Matrix> {
-    if (!(temperature > 0)) {
-      throw new FreebindError(
-        'FREEBIND_ARGUMENT_INVALID',
-        `The temperature is ${temperature}; it must be above 0 (FreeBind aggregates at 0.01).`,
-      );
-    }
+    checkAggregationTemperature(temperature);
     this.#check(queries);
     const { cols } = this.#values ?? this.#keys;
     const out = matrix(queries.rows, cols);

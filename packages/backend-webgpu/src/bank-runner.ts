@@ -1,4 +1,12 @@
-import { type BankRunner, FreebindError, type Matrix, matrix, sliceRows, type Table } from '@freebind/core';
+import {
+  type BankRunner,
+  checkAggregationTemperature,
+  FreebindError,
+  type Matrix,
+  matrix,
+  sliceRows,
+  type Table,
+} from '@freebind/core';
 import { BankTiles, type BankTile } from './bank-tiles.ts';
 import type { Engine } from './engine.ts';
 import { divideRows } from './kernels/divide-rows.ts';
@@ -51,12 +59,7 @@ export class WebgpuBankRunner implements BankRunner {
   }
 
   async aggregate(queries: Matrix, temperature: number): Promise<Matrix> {
-    if (!(temperature > 0)) {
-      throw new FreebindError(
-        'FREEBIND_ARGUMENT_INVALID',
-        `The temperature is ${temperature}; it must be above 0 (FreeBind aggregates at 0.01).`,
-      );
-    }
+    checkAggregationTemperature(temperature);
     this.#check(queries);
     // Below the smallest normal number 1/τ would overflow; its weights are those of the nearest neighbour long before.
     const coldness = 1 / Math.max(temperature, 2 ** -126);

@@ -17,6 +17,7 @@ export type {
   TrainerState,
 } from './backend.ts';
 export { type BackendChoice, overrideBackend, readBackendChoice } from './backend-choice.ts';
+export { checkAggregationTemperature } from './aggregation-temperature.ts';
 export { checkThreads, refuseUnknownOptions } from './backend-options.ts';
 export { type BackendRates, measureBackend, stepOperations, type StepShape } from './backend-rates.ts';
 export { type BackendProbe, type BackendVerdict, losesTo, rankProbes } from './backend-verdict.ts';

@@ -80,7 +80,7 @@ export const bankCases: readonly ConformanceCase<Backend>[] = [
       await checkRejects(() => backend.openBank({ keys: tableOf(matrix(0, 4)) }), shape, 'a bank without rows');
       const runner = await backend.openBank({ keys });
       await checkRejects(() => runner.aggregate(matrix(2, 3), 0.01), shape, 'queries of 3 columns for keys of 4');
-      for (const temperature of [0, -1, Number.NaN]) {
+      for (const temperature of [0, -1, Infinity, Number.NaN]) {
         await checkRejects(
           () => runner.aggregate(matrix(2, 4), temperature),
           'FREEBIND_ARGUMENT_INVALID',
