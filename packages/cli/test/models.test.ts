@@ -126,11 +126,27 @@ describe('models', () => {
     expect(verified.stdout).toContain('"status":"missing"');
   });
 
-  test('remove gives the room back', async () => {
+  test('forget lets a new export take the place of the old one', async () => {
+    const root = scratch();
+    const graph = join(root, 'clap/music/clap_audio.onnx');
+    mkdirSync(join(root, 'clap/music'), { recursive: true });
+    const verify = async () => (await models(root, ['verify', 'clap/music'])).stdout;
+    writeFileSync(graph, GRAPH);
+    expect(await verify()).toMatch(/clap_audio\.onnx: sha256 \w+ recorded/);
+    writeFileSync(graph, GRAPH.toReversed());
+    expect(await verify()).toContain('freebind models forget');
+    expect((await models(root, ['forget', 'clap/music'])).stdout).toBe(`${graph}: forgotten\n`);
+    expect(await verify()).toMatch(/clap_audio\.onnx: sha256 \w+ recorded/);
+  });
+
+  test('remove gives the room back, and leaves your own exports unless it is forced', async () => {
     const root = scratch();
     mkdirSync(join(root, 'clap/music'), { recursive: true });
     writeFileSync(join(root, 'clap/music/clap_audio.onnx'), GRAPH);
-    const outcome = await models(root, ['remove', 'clap/music', '--json']);
+    const graph = join(root, 'clap/music/clap_audio.onnx');
+    const kept = await models(root, ['remove', 'clap/music']);
+    expect([kept.status, kept.stderr]).toEqual([0, expect.stringContaining(`(--force deletes them): ${graph}`)]);
+    const outcome = await models(root, ['remove', 'clap/music', '--force', '--json']);
     expect(documentOf(outcome)).toMatchObject({ removed: [{ model: 'clap/music', bytes: GRAPH.length }] });
   });
 });

@@ -10,6 +10,7 @@ export {
   readModelManifest,
   variantOf,
 } from './model-manifest.ts';
+export { forgetModel } from './forget-model.ts';
 export { allModels, findModel, type Model, nameOf } from './model-name.ts';
 export { type FileState, stateOf } from './model-state.ts';
 export { type Pulled, pullModel, type PullOptions } from './pull-model.ts';

@@ -115,7 +115,7 @@ async function pullFile({ models, variant }: Model, file: ModelFile, options: Pu
       if (source.kind === 'export')
         throw new FreebindError(
           'FREEBIND_FILE_INVALID',
-          `${found}. Put the one that was there back; for a new export, \`freebind models remove ${models.space}/${variant}\` forgets the old one.`,
+          `${found}. Put the one that was there back; for a new export, \`freebind models forget ${models.space}/${variant}\` forgets the old one.`,
         );
       onNote?.(`${found}; it is fetched anew`);
     }

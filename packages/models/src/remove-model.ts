@@ -7,22 +7,30 @@ import type { Model } from './model-name.ts';
 import { updateRecord } from './model-record.ts';
 import { discardPart, partOf, sizeOf } from './part-file.ts';
 
-/** What was taken away. */
+/** What was taken away, and what was not. */
 export interface Removed {
   readonly paths: readonly string[];
   readonly bytes: number;
+  /** Files that no address gives again: exports of one's own, which go with `force` only. */
+  readonly kept: readonly string[];
 }
 
 /**
  * Removes a model's files, and what has arrived of them, from freebind's own folder: only those that its manifest names, not
- * those that it shares with another variant, and nothing of the hub's cache, which is others' too.
+ * those that it shares with another variant, and nothing of the hub's cache, which is others' too. Exports stay without `force`.
  *
  * @throws FREEBIND_OUTPUT_BUSY while another process fetches it
  */
-export async function removeModel({ models, variant, files }: Model, env?: ModelPlaces['env']): Promise<Removed> {
+export async function removeModel(
+  { models, variant, files }: Model,
+  { env, force = false }: { readonly env?: ModelPlaces['env']; readonly force?: boolean } = {},
+): Promise<Removed> {
   const home = variantFolder(models, variant, env);
-  const own = files.filter((file) => homeOf(models, variant, file, env) === home).map(({ path }) => path);
-  if (!existsSync(home)) return { paths: [], bytes: 0 }; // a lock would make the folder
+  if (!existsSync(home)) return { paths: [], bytes: 0, kept: [] }; // a lock would make the folder
+  const mine = files.filter((file) => homeOf(models, variant, file, env) === home);
+  const spared = mine.filter(({ url }) => url === null && !force).map(({ path }) => path);
+  const own = mine.map(({ path }) => path).filter((path) => !spared.includes(path));
+  const kept = spared.map((path) => join(home, path)).filter((path) => existsSync(path));
   const paths: string[] = [];
   let bytes = 0;
   const lock = await lockFolder(home);
@@ -43,5 +51,5 @@ export async function removeModel({ models, variant, files }: Model, env?: Model
   // Folders that are empty now; others keep what is not ours.
   const folders = new Set(own.map((path) => dirname(join(home, path))));
   for (const folder of folders) if (folder !== home) await rmdir(folder).catch(() => undefined);
-  return { paths, bytes };
+  return { paths, bytes, kept };
 }

@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import {
   findModel,
+  forgetModel,
   type Model,
   parseModelManifest,
   pullModel,
@@ -68,6 +69,13 @@ async function pull(model: Model, options: PullOptions = {}) {
   const target = join(env.FREEBIND_MODELS, 'test/base/a.onnx');
   const pulled = pullModel(model, { waitMs: 1, ...options, env, onNote: (text) => notes.push(text) });
   return { env, target, notes, pulled };
+}
+
+/** A folder with an export. */
+function exported(bytes: Uint8Array = BYTES): string {
+  const folder = scratch();
+  writeFileSync(join(folder, 'a.onnx'), bytes);
+  return folder;
 }
 
 describe('a pull', () => {
@@ -246,10 +254,12 @@ describe('a first pull of a file whose checksum nobody knows', () => {
     appendFileSync(target, 'x');
     await expect(pullModel(model, { env })).rejects.toMatchObject({
       code: 'FREEBIND_FILE_INVALID',
-      message: expect.stringContaining('freebind models remove test/base'),
+      message: expect.stringContaining('freebind models forget test/base'),
     });
-    await removeModel(model, env);
     writeFileSync(target, OTHER);
+    expect(await forgetModel(model, env)).toEqual([target]);
+    expect(await forgetModel(model, env)).toEqual([]);
+    expect(readFileSync(target).equals(OTHER)).toBe(true);
     expect(await pullModel(model, { env })).toMatchObject([{ status: 'there', firstUse: true }]);
   });
 
@@ -514,15 +524,25 @@ test('remove takes what the manifest names and nothing else', async () => {
   const { target, pulled, env } = await pull(model);
   await pulled;
   writeFileSync(join(dirname(target), 'mine.txt'), 'mine');
-  expect(await removeModel(model, env)).toEqual({ paths: [target], bytes: BYTES.length });
+  expect(await removeModel(model, { env })).toEqual({ paths: [target], bytes: BYTES.length, kept: [] });
   expect(existsSync(target)).toBe(false);
   expect(existsSync(join(dirname(target), 'mine.txt'))).toBe(true);
-  expect(await removeModel(model, env)).toEqual({ paths: [], bytes: 0 });
+  expect(await removeModel(model, { env })).toEqual({ paths: [], bytes: 0, kept: [] });
+});
+
+test('remove leaves exports, which nothing brings back, unless it is forced', async () => {
+  const model = modelOf({});
+  const { pulled, target, env } = await pull(model, { from: exported() });
+  await pulled;
+  expect(await removeModel(model, { env })).toEqual({ paths: [], bytes: 0, kept: [target] });
+  expect(existsSync(target)).toBe(true);
+  expect(await removeModel(model, { env, force: true })).toEqual({ paths: [target], bytes: BYTES.length, kept: [] });
+  expect(existsSync(target)).toBe(false);
 });
 
 test('remove makes no folder for a model that was never pulled', async () => {
   const env = { FREEBIND_MODELS: join(scratch(), 'models') };
-  expect(await removeModel(modelOf({}), env)).toEqual({ paths: [], bytes: 0 });
+  expect(await removeModel(modelOf({}), { env })).toEqual({ paths: [], bytes: 0, kept: [] });
   expect(existsSync(env.FREEBIND_MODELS)).toBe(false);
 });
 

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { examples } from '../../options.ts';
 import type { Session } from '../../session.ts';
 import { checkGraphs } from './check.ts';
+import { forgetModels } from './forget.ts';
 import { listModels } from './list.ts';
 import { modelPath } from './path.ts';
 import { pullModels } from './pull.ts';
@@ -21,5 +22,6 @@ A model is named SPACE/VARIANT, as \`models list\` shows it, or by the space tha
 Files lie in FREEBIND_MODELS (default: ~/.cache/freebind/models); those in Hugging Face's cache (HF_HOME) are used too.
 FREEBIND_MODELS_URL names a mirror or a folder, HF_TOKEN logs in to the hub, HTTPS_PROXY and NO_PROXY are obeyed.`,
     );
-  for (const add of [listModels, pullModels, verifyModels, modelPath, removeModels, checkGraphs]) add(command, session);
+  for (const add of [listModels, pullModels, verifyModels, modelPath, removeModels, forgetModels, checkGraphs])
+    add(command, session);
 }

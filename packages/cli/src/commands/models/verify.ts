@@ -42,7 +42,7 @@ function describe({ path, status, sha256, expected, by }: Models.Verified): stri
   if (status === 'same') return `${path}: as the ${by} says`;
   if (status === 'missing') return `${path}: missing`;
   if (status === 'differs')
-    return `${path}: DIFFERS: ${sha256 ?? 'it'} is not the ${by}'s ${expected}. Remove it and pull it again, or export it again.`;
+    return `${path}: DIFFERS: ${sha256 ?? 'it'} is not the ${by}'s ${expected}. Remove it and pull it again; of a new export of yours, forget the old one (freebind models forget).`;
   if (status === 'unknown') return `${path}: sha256 ${sha256}; nothing to compare it with`;
   return `${path}: sha256 ${sha256} recorded; nothing was known of it before, so this tells only whether it changes later`;
 }
