@@ -99,8 +99,9 @@ async function pullFile({ models, variant }: Model, file: ModelFile, options: Pu
   const lock = await lockWhenFree(home, { signal, onNote });
   try {
     const known = (await readRecord(home)).files[file.path];
-    // What came first is what is expected from then on, where the manifest does not say it.
-    const expected = file.sha256 === null && known !== undefined ? known : file;
+    const wanted = await wantedOf({ file, known, source, target }, options);
+    const { expected } = wanted;
+    const isFirstUse = (sha256: string): boolean => file.sha256 === null && known?.sha256 !== sha256;
     if (await isFile(target)) {
       const { size } = await stat(target);
       // Checked when it came; `verify` reads it again.
@@ -109,9 +110,9 @@ async function pullFile({ models, variant }: Model, file: ModelFile, options: Pu
       const sha256 = await checksum(target, { signal, onBytes: (read) => options.onBytes?.(file.path, read, size) });
       if ((expected.sha256 ?? sha256) === sha256 && (expected.size ?? size) === size) {
         await recordFile(home, file.path, { size, sha256, from: 'found there' });
-        return { ...done, status: 'there', sha256, firstUse: expected.sha256 === null };
+        return { ...done, status: 'there', sha256, firstUse: isFirstUse(sha256) };
       }
-      const found = `${target} is not what ${expected === file ? 'the manifest says' : 'was recorded when it came'} (sha256 ${sha256})`;
+      const found = `${target} is not what ${wanted.by} (sha256 ${sha256})`;
       if (source.kind === 'export')
         throw new FreebindError(
           'FREEBIND_FILE_INVALID',
@@ -129,10 +130,40 @@ async function pullFile({ models, variant }: Model, file: ModelFile, options: Pu
     if (arrived === undefined) return { ...done, status: 'export' };
     const from = source.kind === 'url' ? shownUrl(source.url) : source.kind === 'folder' ? source.path : '';
     await recordFile(home, file.path, { ...arrived, from });
-    return { ...done, status: 'fetched', sha256: arrived.sha256, firstUse: expected.sha256 === null };
+    return { ...done, status: 'fetched', sha256: arrived.sha256, firstUse: isFirstUse(arrived.sha256) };
   } finally {
     await lock.release();
   }
+}
+
+/**
+ * What a file should be, and who says so: the manifest; where it does not, the folder that was named for this pull, which may
+ * have a new export; else what came first is what is expected from then on.
+ */
+async function wantedOf(
+  {
+    file,
+    known,
+    source,
+    target,
+  }: {
+    readonly file: ModelFile;
+    readonly known: Expected | undefined;
+    readonly source: Source;
+    readonly target: string;
+  },
+  { from, signal, onBytes }: PullOptions,
+): Promise<{ readonly expected: Expected; readonly by: string }> {
+  if (file.sha256 !== null) return { expected: file, by: 'the manifest says' };
+  if (from !== undefined && source.kind === 'folder' && (await isFile(source.path))) {
+    const { path } = source;
+    if (!(await isFile(target))) return { expected: file, by: `${path} is` };
+    const { size } = await stat(path);
+    const sha256 = await checksum(path, { signal, onBytes: (read) => onBytes?.(file.path, read, size) });
+    return { expected: { size: file.size ?? size, sha256 }, by: `${path} is` };
+  }
+  if (known !== undefined) return { expected: known, by: 'was recorded when it came' };
+  return { expected: file, by: 'the manifest says' };
 }
 
 async function fetchFrom(

@@ -263,6 +263,24 @@ describe('a first pull of a file whose checksum nobody knows', () => {
     expect(await pullModel(model, { env })).toMatchObject([{ status: 'there', firstUse: true }]);
   });
 
+  test('takes a new export out of the folder that is named, and says what it takes the place of', async () => {
+    const model = modelOf({ size: null, sha256: null });
+    const { pulled, target, env } = await pull(model, { from: exported() });
+    await pulled;
+    const from = exported(OTHER);
+    const again = await pull(model, { env, from });
+    expect(await again.pulled).toMatchObject([{ status: 'fetched', firstUse: true }]);
+    expect(readFileSync(target).equals(OTHER)).toBe(true);
+    expect(again.notes).toEqual([
+      `${target} is not what ${join(from, 'a.onnx')} is (sha256 ${SHA}); it is fetched anew`,
+    ]);
+    expect(await (await pull(model, { env, from })).pulled).toMatchObject([{ status: 'there' }]);
+    // A folder without it, or one that was not named for this pull, changes nothing.
+    for (const options of [{ env, from: scratch() }, { env: { ...env, FREEBIND_MODELS_URL: exported() } }])
+      expect(await (await pull(model, options)).pulled).toMatchObject([{ status: 'there' }]);
+    expect(readFileSync(target).equals(OTHER)).toBe(true);
+  });
+
   test("takes the hub's own checksum where it states one", async () => {
     const server = await serve({
       '/org/name/resolve/main/a': { bytes: OTHER, headers: { 'x-linked-etag': `"${SHA}"` } },
