@@ -217,11 +217,9 @@ function refuse(
 
 async function identify(options: EmbedOptions, neighbours: Neighbours | undefined): Promise<RunIdentity> {
   const { spaces, modality, items, dtype = 'f4', batch = BATCH, signal } = options;
-  const inputs = await listItems(items, {
-    signal,
-    ...(neighbours !== undefined && { visit: (item) => neighbours.check(item) }),
-  });
-  await neighbours?.check();
+  const check = neighbours?.align();
+  const inputs = await listItems(items, { signal, ...(check !== undefined && { visit: ({ id }) => check(id) }) });
+  await check?.();
   const identities: RunIdentity['spaces'][number][] = [];
   for (const space of spaces) {
     const { id, dimension, source } = space.manifest;

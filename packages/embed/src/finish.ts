@@ -47,7 +47,8 @@ export function columnsOf({ spaces }: Pick<RunIdentity, 'spaces'>): readonly str
  * Puts complete parts together: tables, ids and the list of skipped inputs, each written aside and renamed when all of them are
  * whole. Killed in between, the same run does it again, to the same bytes. The parts stay.
  *
- * @throws FREEBIND_CHECKPOINT_INVALID when a part's bytes are not what was written, FREEBIND_OUTPUT_BUSY FREEBIND_WRITE_FAILED FREEBIND_ABORTED
+ * @throws FREEBIND_CHECKPOINT_INVALID when a part's bytes are not what was written, FREEBIND_ROWS_MISALIGNED when the neighbours' rows are
+ * those of other inputs, FREEBIND_OUTPUT_BUSY FREEBIND_WRITE_FAILED FREEBIND_ABORTED
  */
 export async function writeTables(options: FinishOptions): Promise<readonly EmbeddedTable[]> {
   const { out, identity, format, totals, neighbours, signal } = options;
@@ -63,11 +64,14 @@ export async function writeTables(options: FinishOptions): Promise<readonly Embe
       files.push(await createFileAtomic(path));
     for (const [t, { space }] of targets.entries())
       await files[t]?.write(tableHead(format, { rows: totals.rows, cols: space.dimension, dtype }));
+    const check = neighbours?.align();
     for await (const { pieces } of chunksInOrder(options)) {
       if (signal?.aborted === true)
         throw new FreebindError('FREEBIND_ABORTED', 'Stopped while the tables were written.');
+      if (check !== undefined) for (const id of idsIn(pieces[targets.length])) await check(id);
       await Promise.all(files.map((file, f) => file.write(pieces[f] ?? new Uint8Array())));
     }
+    await check?.();
     const [list, ids, ...tables] = [...files].reverse();
     await ids?.commit();
     if (totals.skipped > 0) await list?.commit();
@@ -116,6 +120,11 @@ async function* chunksInOrder({ parts, identity, totals }: FinishOptions): Async
   } finally {
     await Promise.all(readers.map((reader) => reader.close()));
   }
+}
+
+/** The ids of a chunk, of its piece of them. */
+function idsIn(piece: Uint8Array | undefined): readonly string[] {
+  return new TextDecoder().decode(piece).split('\n').slice(0, -1);
 }
 
 /** The folder's lock, waited for: whoever else writes tables there needs it for seconds, and this run may have worked for days. */

@@ -47,6 +47,21 @@ test('a merge does not make a second table of a space in another format, unless 
   ]);
 });
 
+test('a merge is refused beside rows of the same inputs in another order', async () => {
+  const out = scratch();
+  for (const index of [0, 1]) await runAll(embedFiles(options(out, index, 2)));
+  const reversed = textItems([...words(100)].reverse());
+  const c = { spaces: [new ToySpace('c', { refuses: 'word 5' })], modality: 'text', items: reversed, out } as const;
+  await runAll(embedFiles(c));
+  await expect(merge(out)).rejects.toMatchObject({
+    code: 'FREEBIND_ROWS_MISALIGNED',
+    message: expect.stringContaining('its row 0 is of word 99, and word 0 is given'),
+  });
+  expect(readdirSync(out).filter((name) => name.endsWith('.npy'))).toEqual(['c.text.npy']);
+  await runAll(embedFiles({ ...c, items: textItems(words(100)), replace: true }));
+  await merge(out);
+});
+
 test('a merge names the shards that are missing or not complete', async () => {
   const out = scratch();
   await expect(merge(out)).rejects.toMatchObject({ code: 'FREEBIND_FILE_MISSING' });

@@ -27,7 +27,7 @@ export interface MergeOptions {
  * Puts the shards of `embedFiles` together, to the bytes of a run without shards.
  *
  * @throws FREEBIND_FILE_MISSING naming the shards that are not complete, FREEBIND_CHECKPOINT_INVALID when they are of different
- * runs, FREEBIND_OUTPUT_EXISTS FREEBIND_OUTPUT_BUSY FREEBIND_WRITE_FAILED FREEBIND_ABORTED
+ * runs, FREEBIND_ROWS_MISALIGNED when rows of other spaces in the folder are those of other inputs, FREEBIND_OUTPUT_EXISTS FREEBIND_OUTPUT_BUSY FREEBIND_WRITE_FAILED FREEBIND_ABORTED
  */
 export async function* mergeShards(options: MergeOptions): AsyncGenerator<EmbedEvent, Embedded, undefined> {
   const { out, modality, spaces, format = 'npy', replace = false, signal } = options;

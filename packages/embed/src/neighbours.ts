@@ -3,7 +3,6 @@ import { basename, join } from 'node:path';
 import { FreebindError } from '@freebind/core';
 import { idsPath, openNpy, openSafetensors, parseTableName } from '@freebind/core/files';
 import type { Skipped } from './events.ts';
-import type { Item } from './items.ts';
 import { linesOf } from './lines.ts';
 
 /** Tables of other spaces that are in a folder already, whose rows of the modality new ones must stay aligned with. */
@@ -11,8 +10,8 @@ export interface Neighbours {
   readonly paths: readonly string[];
   /** Why their run skipped an input; undefined where it has a row. */
   known(id: string): Skipped | undefined;
-  /** Called with each input in order, before any work, and at the end without one. @throws FREEBIND_ROWS_MISALIGNED when their rows are those of other inputs */
-  check(item?: Item): Promise<void>;
+  /** What is called with the id of each input in order, and at the end without one. It throws FREEBIND_ROWS_MISALIGNED when their rows are those of other inputs. */
+  align(): (id?: string) => Promise<void>;
   /** @throws FREEBIND_ROWS_MISALIGNED when they have another number of rows */
   checkRows(rows: number): Promise<void>;
 }
@@ -38,8 +37,7 @@ export async function findNeighbours(
   const skipped = names.includes(basename(skippedPath(dir, modality)))
     ? await readSkipped(skippedPath(dir, modality))
     : new Map<string, Skipped>();
-  const ids = names.includes(basename(idsPath(dir, modality))) ? linesOf(idsPath(dir, modality)) : undefined;
-  let row = 0;
+  const hasIds = names.includes(basename(idsPath(dir, modality)));
   const misaligned = (found: string): FreebindError =>
     new FreebindError(
       'FREEBIND_ROWS_MISALIGNED',
@@ -48,13 +46,18 @@ export async function findNeighbours(
   return {
     paths,
     known: (id) => skipped.get(id),
-    check: async (item) => {
-      if (ids === undefined || (item !== undefined && skipped.has(item.id))) return;
-      const { value: id } = await ids.next();
-      if (item === undefined && typeof id === 'string') throw misaligned(`it has a row for ${id}, which is not given`);
-      if (item !== undefined && id !== item.id)
-        throw misaligned(`its row ${row} is ${id === undefined ? 'not there' : `of ${id}`}, and ${item.id} is given`);
-      row++;
+    align: () => {
+      const ids = hasIds ? linesOf(idsPath(dir, modality)) : undefined;
+      let row = 0;
+      return async (given) => {
+        if (ids === undefined || (given !== undefined && skipped.has(given))) return;
+        const { value: id } = await ids.next();
+        if (given === undefined && typeof id === 'string')
+          throw misaligned(`it has a row for ${id}, which is not given`);
+        if (given !== undefined && id !== given)
+          throw misaligned(`its row ${row} is ${id === undefined ? 'not there' : `of ${id}`}, and ${given} is given`);
+        row++;
+      };
     },
     checkRows: async (rows) => {
       const theirs = await rowsIn(first);
