@@ -1,4 +1,4 @@
-import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -139,6 +139,17 @@ describe('compose', () => {
     expect((await freebind(command(dir))).status).toBe(1);
     expect(existsSync(out) ? readdirSync(out) : []).toEqual([]);
     expect((await freebind(command(tables))).status).toBe(0);
+  });
+
+  test('refuses to write beside rows of other items, and leaves their ids', async () => {
+    const out = scratch();
+    copyFileSync(join(tables, 'internvl.image.npy'), join(out, 'other.image.npy'));
+    writeFileSync(join(out, 'image.ids.txt'), 'a\nb\nc\nd\ne\nf\n');
+    expect((await freebind([...args, '--out', out])).stderr).toMatch(/^error FREEBIND_ROWS_MISALIGNED: .*other\.image/);
+    expect(readFileSync(join(out, 'image.ids.txt'), 'utf8')).toMatch(/^a\nb\n/);
+    expect(readdirSync(out).sort()).toEqual(['image.ids.txt', 'other.image.npy']);
+    copyFileSync(join(tables, 'image.ids.txt'), join(out, 'image.ids.txt'));
+    expect((await freebind([...args, '--out', out, '--modality', 'image'])).status).toBe(0);
   });
 
   test('removes what embed says of a table that it replaces', async () => {

@@ -127,6 +127,18 @@ describe('a table folder of embed', () => {
     expect((await embed()).stderr).toMatch(/^error FREEBIND_OUTPUT_EXISTS: .*there is no record of how/);
   });
 
+  test('keeps the ids of its rows: those of other items are refused, and the same are taken', async () => {
+    const out = scratch();
+    await freebind(['embed', 'clap-general', 'audio', ...sounds, '--out', out], { env: env() });
+    const ids = readFileSync(join(out, 'audio.ids.txt'), 'utf8');
+    const retrieve = (items: readonly string[]) =>
+      freebind(['retrieve', 'imagebind', '--text', 'a', '--audio', ...items, '--out', out, '--force'], { env: env() });
+    for (const others of [[...sounds].reverse(), sounds.slice(1), [...sounds, ...sounds]])
+      expect((await retrieve(others)).stderr).toMatch(/^error FREEBIND_ROWS_MISALIGNED: .*clap-general\.audio\.npy/);
+    expect(readFileSync(join(out, 'audio.ids.txt'), 'utf8')).toBe(ids);
+    expect((await retrieve(sounds)).status).toBe(0);
+  });
+
   test('has no second table of a space, in the other format', async () => {
     const out = scratch();
     await freebind(['embed', 'imagebind', 'image', ...pictures, '--format', 'safetensors', '--out', out], {

@@ -4,5 +4,5 @@ export type { EmbeddedTable } from './finish.ts';
 export { fieldOf, type FieldChoice, filesOf, listedIn, textsOf } from './inputs.ts';
 export type { Item, Items } from './items.ts';
 export { mergeShards, type MergeOptions } from './merge-shards.ts';
-export { skippedPath } from './neighbours.ts';
+export { checkAligned, type RowsToWrite, skippedPath } from './neighbours.ts';
 export { type TableFiles, tableFiles } from './record.ts';

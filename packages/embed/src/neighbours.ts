@@ -16,6 +16,15 @@ export interface Neighbours {
   checkRows(rows: number): Promise<void>;
 }
 
+/** Rows of a table that is to be written. */
+export interface RowsToWrite {
+  readonly space: string;
+  readonly modality: string;
+  readonly rows: number;
+  /** What stands for each row, in order, where that is known. */
+  readonly ids?: readonly string[] | undefined;
+}
+
 /** Path of the list of inputs without a row, `DIR/MODALITY.skipped.jsonl`. */
 export function skippedPath(dir: string, modality: string): string {
   return idsPath(dir, modality).replace(/ids\.txt$/, 'skipped.jsonl');
@@ -64,6 +73,23 @@ export async function findNeighbours(
       if (theirs !== rows) throw misaligned(`it has ${theirs} rows, and there would be ${rows}`);
     },
   };
+}
+
+/**
+ * Refuses rows that something else than `embedFiles` is to write to a folder, where row i is not the same input as in the tables of
+ * other spaces there. Without `ids` only their number is compared.
+ *
+ * @throws FREEBIND_ROWS_MISALIGNED FREEBIND_FILE_INVALID
+ */
+export async function checkAligned(dir: string, { space, modality, rows, ids }: RowsToWrite): Promise<void> {
+  const neighbours = await findNeighbours(dir, modality, [space]);
+  if (neighbours === undefined) return;
+  if (ids !== undefined) {
+    const check = neighbours.align();
+    for (const id of ids) await check(id);
+    await check();
+  }
+  await neighbours.checkRows(rows);
 }
 
 async function readSkipped(path: string): Promise<ReadonlyMap<string, Skipped>> {

@@ -60,12 +60,12 @@ async function composeFolder(text: string, options: ComposeOptions, session: Ses
       const modalities = options.modality ?? space.modalities;
       modalities.forEach((modality) => composition.members(modality)); // refuses what the space does not embed
       const name = options.spaceName ?? space.id;
-      const outputs = modalities.map((modality) => ({
-        out,
-        space: name,
-        modality,
-        path: tablePath(out, name, modality),
-      }));
+      const outputs: Output[] = [];
+      for (const modality of modalities) {
+        const ids = await tables.ids(modality); // which refuses those that do not fit
+        const path = tablePath(out, name, modality);
+        outputs.push({ out, space: name, modality, rows: tables.rows(modality), ids, path });
+      }
       for (const output of outputs) await refuseTable(output, force);
       const written = await composeTo(outputs, { composition, tables, factors }, { out, session });
       session.result(
@@ -109,16 +109,14 @@ async function composeTo(
 ): Promise<readonly WrittenTable[]> {
   const { idsPath, lockFolder, writeFileAtomic } = await import('@freebind/core/files');
   const { forgetTable } = await import('../table-outputs.ts');
-  const { composition, tables } = from;
-  const ids = new Map<string, readonly string[] | undefined>();
-  for (const { modality } of outputs) ids.set(modality, await tables.ids(modality)); // which refuses those that do not fit
+  const { composition } = from;
   const lock = await lockFolder(out);
   const written: (Output & { readonly table: NpyWriter })[] = [];
   try {
     for (const output of outputs) written.push({ ...output, table: await composeTable(output, from, session) });
     for (const { table, ...output } of written) {
-      const own = ids.get(output.modality);
-      if (own !== undefined) await writeFileAtomic(idsPath(out, output.modality), `${own.join('\n')}\n`);
+      const { modality, ids } = output;
+      if (ids !== undefined) await writeFileAtomic(idsPath(out, modality), `${ids.join('\n')}\n`);
       await table.commit();
       await forgetTable(output);
     }
@@ -134,7 +132,7 @@ async function composeTo(
 }
 
 /** Composes the table of one modality, which has no name yet. */
-async function composeTable({ modality, path }: Output, from: Sources, session: Session): Promise<NpyWriter> {
+async function composeTable({ modality, path, rows }: Output, from: Sources, session: Session): Promise<NpyWriter> {
   const { composeTables } = await import('@freebind/core');
   const { fillTable } = await import('../rows.ts');
   const { composition, tables, factors } = from;
@@ -142,7 +140,7 @@ async function composeTable({ modality, path }: Output, from: Sources, session: 
   const to = {
     out: path,
     cols: composition.plan.space.dimension,
-    rows: tables.rows(modality),
+    rows,
     stage: `compose ${modality}`,
   };
   return fillTable(composeTables(composition, tables, modality, options), to, session);

@@ -31,6 +31,7 @@ interface RetrieveOptions extends ComputeOptions, SpaceOptions {
 
 interface Output extends TableOutput {
   readonly modality: Modality;
+  readonly ids: readonly string[];
 }
 
 /** One table of similarities: every row item with every column item. */
@@ -87,7 +88,7 @@ async function run(
   const { refuseTable } = await import('../table-outputs.ts');
   const { out, force, temperature } = options;
   const recipe = await readRecipe(source);
-  const outputs = out === undefined ? [] : await outputsOf(recipe, out, given);
+  const outputs = out === undefined ? [] : await outputsOf(recipe, out, given, options);
   for (const output of outputs) await refuseTable(output, force);
   const use = async (freebind: Freebind, config: LoadedConfig | undefined): Promise<void> => {
     const bonds = options.bonds === undefined ? config?.bonds : resolve(options.bonds);
@@ -102,7 +103,7 @@ async function run(
       const cosines = cosinesOf(rowsOf(embedded, rows), rowsOf(embedded, columns));
       return { rows, columns, cosines, softmax: softmaxOf(cosines, temperature) };
     });
-    const written = out === undefined ? undefined : await writeTables(outputs, out, embedded, options);
+    const written = out === undefined ? undefined : await writeTables(outputs, out, embedded);
     const items = Object.fromEntries(given.map((modality) => [modality, options[modality] ?? []]));
     const { id, source: sources } = space.manifest;
     session.result(
@@ -158,18 +159,25 @@ function rowsOf(embedded: ReadonlyMap<Modality, Embeddings>, modality: Modality)
   return rows;
 }
 
-/** The tables that are asked for. */
-async function outputsOf(recipe: Recipe, out: string, modalities: readonly Modality[]): Promise<readonly Output[]> {
+/** The tables that are asked for, with the items as their ids. */
+async function outputsOf(
+  recipe: Recipe,
+  out: string,
+  modalities: readonly Modality[],
+  options: RetrieveOptions,
+): Promise<readonly Output[]> {
   const { spaceIdOf } = await import('@freebind/core');
-  return modalities.map((modality) => ({ out, space: recipe.name ?? spaceIdOf(recipe), modality }));
+  return modalities.map((modality) => {
+    const ids = (options[modality] ?? []).map((item) => item.replaceAll(/[\r\n]+/g, ' '));
+    return { out, space: recipe.name ?? spaceIdOf(recipe), modality, rows: ids.length, ids };
+  });
 }
 
-/** Writes a table a modality, with the items as its ids. */
+/** Writes a table a modality, with ids. */
 async function writeTables(
   outputs: readonly Output[],
   out: string,
   embedded: ReadonlyMap<Modality, Embeddings>,
-  options: RetrieveOptions,
 ): Promise<readonly string[]> {
   const { idsPath, lockFolder, tablePath, writeFileAtomic, writeNpy } = await import('@freebind/core/files');
   const { forgetTable } = await import('../table-outputs.ts');
@@ -177,11 +185,10 @@ async function writeTables(
   const written: string[] = [];
   try {
     for (const output of outputs) {
-      const { space, modality } = output;
+      const { space, modality, ids } = output;
       const path = tablePath(out, space, modality);
       await writeNpy(path, rowsOf(embedded, modality));
       await forgetTable(output);
-      const ids = (options[modality] ?? []).map((item) => item.replaceAll(/\s+/g, ' '));
       await writeFileAtomic(idsPath(out, modality), `${ids.join('\n')}\n`);
       written.push(path);
     }
