@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { FreebindError } from '@freebind/core';
+import type { EmbedEvent } from './events.ts';
 import type { Item } from './items.ts';
 
 /** Files that changed: how many, and the first of them. */
@@ -33,6 +34,28 @@ export async function findChanged(
       if ((times[i] ?? 0) > sinceMs) found = { files: (found?.files ?? 0) + 1, first: found?.first ?? path };
   }
   return found;
+}
+
+/** Says that rows that were kept are of files as they were then: another time is no other content, which only a reader of all files could tell. */
+export function warnOf(
+  { files, first }: Changed,
+  { stage, mend }: { readonly stage: string; readonly mend: string },
+): EmbedEvent {
+  const message = `${were({ files, first })} changed or put there after the rows that are kept were made, and not embedded again. If they are other files now, ${mend}.`;
+  return { type: 'warning', stage, message };
+}
+
+/** Says that rows of other spaces are of files as they were then, while this run embeds them as they are now. */
+export function warnBeside(
+  changed: Changed,
+  { stage, there }: { readonly stage: string; readonly there: readonly string[] },
+): EmbedEvent {
+  const message = `${were(changed)} changed or put there after the tables of other spaces were made (${there.join(', ')}), and what they are now is embedded. If they are other files now, embed in those spaces again, too, with \`--force\`.`;
+  return { type: 'warning', stage, message };
+}
+
+function were({ files, first }: Changed): string {
+  return files === 1 ? `${first} was` : `${files} inputs, such as ${first}, were`;
 }
 
 /** 0 of what is no file, or none any more. */

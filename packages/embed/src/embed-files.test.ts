@@ -360,6 +360,23 @@ describe('beside tables of other spaces', () => {
     await tables.close();
   });
 
+  test('files that changed since the other space embedded them are told, and embedded', async () => {
+    const [out, media] = [scratch(), scratch()];
+    const paths = words(20).map((word) => join(media, `${word}.txt`));
+    for (const path of paths) writeFileSync(path, path);
+    const items = filesOf(paths, 'text');
+    await runAll(embedFiles(options(out, { items })));
+    const b = options(out, { items, spaces: [new ToySpace('b')] });
+    const warnings = async (): Promise<readonly unknown[]> =>
+      (await runAll(embedFiles({ ...b, replace: true }))).events.filter(({ type }) => type === 'warning');
+    expect(await warnings()).toEqual([]);
+    await wait(10); // the clocks of disks tick in steps of up to that
+    replaceFile(paths[3] ?? '');
+    expect(await warnings()).toMatchObject([
+      { message: expect.stringMatching(/^\S+word 3\.txt was changed .*a\.text\.npy/) },
+    ]);
+  });
+
   test.each([
     ['an input that the other space has a row for and this one refuses', { refuses: 'word 35' }, words(40), /word 35/],
     ['fewer inputs', {}, words(39), /it has a row for word 39, which is not given/],

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { FreebindError, type Modality, type Space } from '@freebind/core';
 import { NPY_FORMATS, type TableFormat } from '@freebind/core/files';
 import { discardWorkFolder, openWorkFolder, paceMeter, type Shard, type WorkFolder } from '@freebind/core/training';
-import { type Changed, findChanged, LOOKS } from './changed.ts';
+import { findChanged, LOOKS, warnBeside, warnOf } from './changed.ts';
 import { type ChunkOptions, embedChunk } from './embed-chunk.ts';
 import type { EmbedEvent, Skipped } from './events.ts';
 import { clearMarker, columnsOf, type EmbeddedTable, isFinishing, writeTables } from './finish.ts';
@@ -156,6 +156,11 @@ async function* embedRest(
     const changed = await findChanged(made, work.begunMs, options.signal);
     if (changed !== undefined) yield warnOf(changed, { stage, mend: `delete ${work.path} to start anew` });
   }
+  if (neighbours !== undefined) {
+    const own = chunksOf(items, { size: batch, listing: inputs, wanted: (chunk) => isOwn(chunk, shard) });
+    const changed = await findChanged(own, await neighbours.writtenMs(), options.signal);
+    if (changed !== undefined) yield warnBeside(changed, { stage, there: neighbours.paths });
+  }
   const reader = openReader(modality, workers);
   const stop = new AbortController();
   const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
@@ -190,16 +195,6 @@ async function* embedRest(
   } finally {
     await reader.close();
   }
-}
-
-/** Says that rows that were kept are of files as they were then: another time is no other content, which only a reader of all files could tell. */
-function warnOf(
-  { files, first }: Changed,
-  { stage, mend }: { readonly stage: string; readonly mend: string },
-): EmbedEvent {
-  const which = files === 1 ? `${first} was` : `${files} inputs, such as ${first}, were`;
-  const message = `${which} changed or put there after the rows that are kept were made, and not embedded again. If they are other files now, ${mend}.`;
-  return { type: 'warning', stage, message };
 }
 
 /** Refuses to skip an input where that is not allowed. @throws its error with `strict`, FREEBIND_ROWS_MISALIGNED where other spaces have a row for it */

@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { FreebindError } from '@freebind/core';
 import { idsPath, openNpy, openSafetensors, parseTableName } from '@freebind/core/files';
@@ -12,6 +12,8 @@ export interface Neighbours {
   known(id: string): Skipped | undefined;
   /** What is called with the id of each input in order, and at the end without one. It throws FREEBIND_ROWS_MISALIGNED when their rows are those of other inputs. */
   align(): (id?: string) => Promise<void>;
+  /** When the first of them was written, by the clock of their disk: milliseconds since 1970. */
+  writtenMs(): Promise<number>;
   /** @throws FREEBIND_ROWS_MISALIGNED when they have another number of rows */
   checkRows(rows: number): Promise<void>;
 }
@@ -68,6 +70,7 @@ export async function findNeighbours(
         row++;
       };
     },
+    writtenMs: async () => Math.min(...(await Promise.all(paths.map(async (path) => (await stat(path)).mtimeMs)))),
     checkRows: async (rows) => {
       const theirs = await rowsIn(first);
       if (theirs !== rows) throw misaligned(`it has ${theirs} rows, and there would be ${rows}`);
