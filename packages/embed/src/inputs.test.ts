@@ -155,6 +155,21 @@ describe('lists', () => {
     await expect(all(fieldOf(file('no\n{"a":1}\n'), { text: 'a' }))).rejects.toThrow(/list:1 is not JSON/);
   });
 
+  test('a number that loses digits when it is read is refused, and not given as another', async () => {
+    const path = file('{"n":9007199254740991}\n{"n":9007199254740993}\n{"n":0.10}\n{"n":-3}\n');
+    const message = expect.stringContaining('Write it as a string');
+    expect(await all(fieldOf(path, { text: 'n' }))).toMatchObject([
+      { id: '9007199254740991', text: '9007199254740991' },
+      { id: 'line 2', error: { code: 'FREEBIND_FILE_INVALID', message } },
+      { id: 'line 3', error: { code: 'FREEBIND_FILE_INVALID', message } },
+      { id: '-3', text: '-3' },
+    ]);
+    expect(await all(fieldOf(file('{"t":"a","n":1}\n{"t":"b","n":1e21}\n'), { text: 't', id: 'n' }))).toMatchObject([
+      { id: '1', text: 'a' },
+      { id: 'line 2', error: { message } },
+    ]);
+  });
+
   test('bytes that are not UTF-8, and no file, are refused', async () => {
     await expect(all(textsOf(file(Uint8Array.of(0x61, 0xe9, 0x0a))))).rejects.toMatchObject({
       code: 'FREEBIND_FILE_INVALID',

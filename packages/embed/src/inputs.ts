@@ -103,7 +103,13 @@ function stringAt(record: unknown, field: string, place: string): string {
   const fields = typeof record === 'object' && record !== null ? Object.entries(record) : [];
   const [, value] = fields.find(([name]) => name === field) ?? [];
   if (typeof value === 'string') return value;
-  if (typeof value === 'number') return String(value);
+  // What JSON has as a number has lost digits here if it is a large one, and its own writing if it is a fraction.
+  if (Number.isSafeInteger(value)) return String(value);
+  if (typeof value === 'number')
+    throw new FreebindError(
+      'FREEBIND_FILE_INVALID',
+      `${place} has a number as "${field}" that is not kept as it is written (${value}). Write it as a string, in quotes.`,
+    );
   throw new FreebindError(
     'FREEBIND_FILE_INVALID',
     `${place} has no text "${field}"; its fields are ${fields.map(([name]) => name).join(', ') || 'none'}.`,
