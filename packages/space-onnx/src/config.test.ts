@@ -50,6 +50,14 @@ describe('refuses, before anything is opened,', () => {
       { ...good, modalities: { image: { ...image, prepare: 'clip-225' } } },
       /modalities.image.prepare is "clip-225": give one of clip-224, clip-336, internvl-224, or { side/,
     ],
+    ...[0, -0.3, Number.POSITIVE_INFINITY, Number.NaN].map((wrong): [string, object, RegExp] => [
+      `a deviation of ${wrong}`,
+      {
+        ...good,
+        modalities: { image: { ...image, prepare: { side: 8, mean: [0, 0, 0], deviation: [1, wrong, 1] } } },
+      },
+      /modalities\.image\.prepare/,
+    ]),
     [
       'a slip in an inner key',
       { ...good, modalities: { text: { ...text, tokeniser: 'x' } } },

@@ -8,6 +8,8 @@ const token = z.int({ error: 'give the id of a token' }).min(0, { error: 'give t
 const word = z.string({ error: 'give a name' }).min(1, { error: 'give a name' });
 const file = z.string({ error: 'give a file of the model, such as "onnx/model.onnx"' }).pipe(innerPath);
 const colours = z.tuple([z.number(), z.number(), z.number()], { error: 'give three numbers: red, green, blue' });
+const above = z.number().positive({ error: 'give a number above 0' });
+const deviations = z.tuple([above, above, above], { error: 'give three numbers above 0: red, green, blue' });
 
 /** What a graph is and what its output is called; the output is [rows, dimension]. */
 const graph = { graph: file, output: word };
@@ -17,7 +19,7 @@ const square = z.strictObject({
   /** Where the square begins when the margin is odd: torchvision rounds half to even, transformers down. */
   rounding: z.enum(['half-even', 'floor']).default('half-even'),
   mean: colours,
-  deviation: colours,
+  deviation: deviations,
 });
 
 const image = z.strictObject({
