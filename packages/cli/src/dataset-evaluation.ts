@@ -4,6 +4,7 @@ import {
   composeTables,
   type Freebind,
   FreebindError,
+  isFreebindError,
   matrix,
   type Recipe,
   type ScoringOptions,
@@ -117,6 +118,13 @@ async function embedSide(
         if (event.type === 'warning') session.note(event.message);
       }
     }
+  } catch (error) {
+    if (!isFreebindError(error, 'FREEBIND_OUTPUT_EXISTS')) throw error;
+    throw new FreebindError(
+      error.code,
+      `${dir} has embeddings of other files or settings than those of ${resolve(choice.root)}. Name another folder for these: --tables DIR; --force throws away those that are there. (${error.message})`,
+      { cause: error },
+    );
   } finally {
     progress.stop();
   }

@@ -122,6 +122,16 @@ describe('eval --dataset', () => {
     expect(readFileSync(join(tables, 'imagebind.audio.npy'))).toEqual(before);
   });
 
+  test('keeps embeddings of another copy apart', async () => {
+    const [root, tables] = [clotho(), join(scratch(), 'tables')];
+    const args = ['--dataset', 'clotho', '--recipe', 'imagebind', '--tables', tables];
+    expect((await run([...args, '--root', root])).status).toBe(0);
+    const other = clotho();
+    const { status, stderr } = await run([...args, '--root', other]);
+    expect(status).toBe(1);
+    expect(stderr).toContain(`than those of ${other}. Name another folder for these: --tables DIR;`);
+  });
+
   test('refuses tables in which an id stands for two rows', async () => {
     const tables = join(scratch(), 'tables');
     const args = ['--dataset', 'clotho', '--root', clotho(), '--recipe', 'imagebind', '--tables', tables];
