@@ -1,6 +1,7 @@
 import { FreebindError } from '@freebind/core';
 import type { default as Sharp } from 'sharp';
 import { checkBytes, checkSignal, MAX_PIXELS, type MediaLimits, unreadable } from './limits.ts';
+import { opaqueGif } from './opaque-gif.ts';
 import { sniffImage } from './sniff.ts';
 
 /** A decoded picture: red, green and blue bytes of each pixel, row by row. */
@@ -18,8 +19,8 @@ let loading: Promise<typeof Sharp> | undefined;
 /**
  * Decodes JPEG, PNG, WebP, AVIF, GIF and TIFF (the first frame of an animation) to RGB as Pillow's `convert('RGB')` does and the
  * encoders' official code relies on: alpha is dropped and not blended, EXIF orientation and colour profiles are not applied.
- * JPEGs are decoded to the bit as by Pillow. Not as Pillow: CMYK (converted by libvips, Pillow inverts naively) and 16 bits a
- * channel (the upper eight are kept).
+ * JPEGs are decoded to the bit as by Pillow. Not as Pillow: CMYK (converted by libvips, Pillow inverts naively), 16 bits a
+ * channel (the upper eight are kept), and what the first picture of a GIF leaves of its canvas (black; Pillow has a colour of the palette there).
  *
  * @throws FREEBIND_FILE_INVALID for bytes that are no such picture, are damaged or cut short, or have more than `maxPixels`
  * @throws FREEBIND_ARGUMENT_INVALID for what are no bytes; FREEBIND_ABORTED
@@ -37,7 +38,10 @@ export async function decodeImage(bytes: Uint8Array, limits: MediaLimits = {}): 
   const sharp = await (loading ??= import('sharp').then((module) => module.default));
   try {
     // The limit is held against the header, before anything is decoded.
-    const { data, info } = await sharp(bytes, { ...HOW, limitInputPixels: maxPixels })
+    const { data, info } = await sharp(format === 'gif' ? opaqueGif(bytes) : bytes, {
+      ...HOW,
+      limitInputPixels: maxPixels,
+    })
       .removeAlpha()
       .toColourspace('srgb')
       .raw({ depth: 'uchar' })

@@ -65,6 +65,17 @@ describe('decodes', () => {
     expect([...(await decodeImage(half)).data.subarray(0, 3)]).toEqual([200, 100, 50]);
   });
 
+  test('the transparent colour of a GIF, as Pillow does', async () => {
+    // Pillow 9.4: four pixels of a palette, saved with `transparency=1, comment=b'hello'`; `convert('RGB')` gives these colours.
+    const gif = Buffer.from(
+      'R0lGODlhBAABAIEAAAoUHshkMgD/AP8A/yH+BWhlbGxvACH5BAEAAAEALAAAAAAEAAEAAAgHAAEEEDAgIAA7',
+      'base64',
+    );
+    const before = Buffer.from(gif);
+    expect([...(await decodeImage(gif)).data]).toEqual([10, 20, 30, 200, 100, 50, 0, 255, 0, 255, 0, 255]);
+    expect(gif.equals(before)).toBe(true);
+  });
+
   test('grey and palette pictures to three channels', async () => {
     const grey = await sharp(Uint8Array.of(10, 200), { raw: { width: 2, height: 1, channels: 1 } })
       .png()
