@@ -1,4 +1,4 @@
-import { rm, rmdir, stat } from 'node:fs/promises';
+import { readFile, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { FreebindError, isFreebindError } from '@freebind/core';
@@ -37,6 +37,8 @@ export interface EmbeddedTable {
   readonly path: string;
   readonly shape: readonly [rows: number, cols: number];
 }
+
+const WHOLE = 'whole';
 
 /** Names of the columns of a part: one of rows a space, ids, and skipped inputs as JSON lines. */
 export function columnsOf({ spaces }: Pick<RunIdentity, 'spaces'>): readonly string[] {
@@ -92,6 +94,16 @@ export async function writeTables(options: FinishOptions): Promise<readonly Embe
 /** Whether tables of a modality were being written to `out` by a run that did not come to its end. */
 export async function isFinishing(out: string, modality: string): Promise<boolean> {
   return (await stat(markerPath(out, modality)).catch(() => undefined)) !== undefined;
+}
+
+/** Says that the tables are whole, so that whoever is killed in clearing the parts away need only go on with that. */
+export async function markWhole(out: string, modality: string): Promise<void> {
+  await writeFileAtomic(markerPath(out, modality), WHOLE);
+}
+
+/** Whether the last tables of a modality that were written to `out` are whole, and their parts were being cleared away. */
+export async function isWhole(out: string, modality: string): Promise<boolean> {
+  return (await readFile(markerPath(out, modality), 'utf8').catch(() => '')) === WHOLE;
 }
 
 /** Removes what is left of a modality's unfinished work when its parts are gone. */

@@ -1,6 +1,6 @@
-import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { filesIn, runAll, scratch, textItems, words } from '../test/embedding.ts';
 import { ToySpace } from '../test/toy-spaces.ts';
 import { embedFiles, type EmbedOptions } from './embed-files.ts';
@@ -30,6 +30,41 @@ test('a merge that is run again finds its work done, and so does a shard', async
   const { result } = await merge(out);
   expect((await merge(out)).result).toMatchObject({ rows: result.rows, reused: true });
   expect((await runAll(embedFiles(options(out, 1, 2)))).result).toMatchObject({ reused: true });
+});
+
+/** Files of a shard in two spaces; its identity goes last. */
+const PART = ['rows-0', 'rows-1', 'ids.txt', 'skipped.jsonl', 'journal', 'run.json'];
+
+describe.each([false, true])('a merge, replacing: %s, that was killed while it cleared its shards away', (replace) => {
+  test.each([
+    ['nothing', []],
+    ['rows of the first shard', ['0-of-3/rows-0']],
+    ['all but the identity of the first shard', ['0-of-3/rows-0', '0-of-3/journal', '0-of-3/rows-1']],
+    ['two shards', ['0-of-3', '1-of-3']],
+    ['all identities', ['0-of-3', '1-of-3', ...PART.map((name) => `2-of-3/${name}`)]],
+    ['all shards', ['0-of-3', '1-of-3', '2-of-3']],
+  ])('does the rest when it is run again, with %s gone', async (_, gone) => {
+    const [whole, out] = [scratch(), scratch()];
+    const { rows, skipped } = (await runAll(embedFiles(options(whole, 0, 1)))).result;
+    for (const index of [0, 1, 2]) await runAll(embedFiles(options(out, index, 3)));
+    const given = { out, modality: 'text', spaces: ['a', 'b'], replace };
+    for await (const event of mergeShards(given)) if (event.type === 'done' && event.stage === 'b') break;
+    for (const path of gone) rmSync(join(out, '.embed/text', path), { recursive: true });
+    const { result } = await runAll(mergeShards(given));
+    expect(result).toMatchObject({ rows, skipped, reused: true });
+    expect(filesIn(out)).toEqual(filesIn(whole));
+  });
+});
+
+test('shards of another list that were made after such a kill are merged', async () => {
+  const [whole, out] = [scratch(), scratch()];
+  await runAll(embedFiles({ ...options(whole, 0, 1, words(90)) }));
+  for (const index of [0, 1]) await runAll(embedFiles(options(out, index, 2)));
+  for await (const event of mergeShards({ out, modality: 'text', spaces: ['a', 'b'] }))
+    if (event.type === 'done') break;
+  for (const index of [0, 1]) await runAll(embedFiles({ ...options(out, index, 2, words(90)), replace: true }));
+  await runAll(mergeShards({ out, modality: 'text', spaces: ['a', 'b'], replace: true }));
+  expect(filesIn(out)).toEqual(filesIn(whole));
 });
 
 test('a merge does not make a second table of a space in another format, unless told to', async () => {

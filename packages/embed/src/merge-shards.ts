@@ -1,11 +1,11 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FreebindError } from '@freebind/core';
 import { type TableFormat } from '@freebind/core/files';
 import { discardWorkFolder, findDifference } from '@freebind/core/training';
 import { type Embedded, noRows } from './embed-files.ts';
 import type { EmbedEvent } from './events.ts';
-import { clearMarker, type EmbeddedTable, isFinishing, writeTables } from './finish.ts';
+import { clearMarker, type EmbeddedTable, isFinishing, isWhole, markWhole, writeTables } from './finish.ts';
 import { findNeighbours } from './neighbours.ts';
 import { readTotals, type Totals } from './part.ts';
 import { findAnyMade, findMade, type RunIdentity, tableFiles, targetsOf } from './record.ts';
@@ -24,7 +24,8 @@ export interface MergeOptions {
 }
 
 /**
- * Puts the shards of `embedFiles` together, to the bytes of a run without shards.
+ * Puts the shards of `embedFiles` together, to the bytes of a run without shards. Killed at any moment, it does the rest when it
+ * is run again.
  *
  * @throws FREEBIND_FILE_MISSING naming the shards that are not complete, FREEBIND_CHECKPOINT_INVALID when they are of different
  * runs, FREEBIND_ROWS_MISALIGNED when rows of other spaces in the folder are those of other inputs, FREEBIND_OUTPUT_EXISTS FREEBIND_OUTPUT_BUSY FREEBIND_WRITE_FAILED FREEBIND_ABORTED
@@ -34,14 +35,26 @@ export async function* mergeShards(options: MergeOptions): AsyncGenerator<EmbedE
   const count = await countOf(out, modality);
   if (count === undefined) return yield* takeMerged(options);
   const parts = Array.from({ length: count }, (_, index) => partFolder(out, modality, { index, count }));
-  const identity = await commonIdentity(parts, spaces);
+  const there = await whichAreThere(parts);
+  const identity = await commonIdentity(there, spaces);
+  const targets = identity === undefined ? [] : targetsOf(out, identity, format);
+  if (await isWhole(out, modality)) {
+    // Unless the shards are of a later run: then their tables are not there yet.
+    const made = identity === undefined || (await findMade(targets, identity).catch(() => undefined)) !== undefined;
+    if (made) {
+      for (const part of parts) await discardWorkFolder(part);
+      return yield* takeMerged(options);
+    }
+  }
+  if (identity === undefined || there.length < count) throw notThere(parts.find((part) => !there.includes(part)));
   const totals = await completeTotals(parts, identity);
-  const targets = targetsOf(out, identity, format);
   if (!replace && !(await isFinishing(out, modality))) await findMade(targets, identity);
   const neighbours = await findNeighbours(out, modality, spaces);
   if (totals.rows === 0) throw noRows(totals.skipped);
   const tables = await writeTables({ out, identity, format, parts, totals, neighbours, signal });
+  await markWhole(out, modality);
   for (const { space, path } of tables) yield { type: 'done', stage: space, path };
+  // Killed from here on, the next merge goes on here.
   for (const part of parts) await discardWorkFolder(part);
   await clearMarker(out, modality);
   return { tables, rows: totals.rows, skipped: totals.skipped, reused: false };
@@ -67,6 +80,7 @@ async function* takeMerged({
     path,
     shape: [made[i]?.rows ?? 0, made[i]?.dimension ?? 0],
   }));
+  await clearMarker(out, modality);
   for (const { space, path } of paths) yield { type: 'done', stage: space, path, reused: true };
   return { tables, rows: first.rows, skipped: first.skipped, reused: true };
 }
@@ -83,13 +97,22 @@ async function countOf(out: string, modality: string): Promise<number | undefine
   );
 }
 
-/** What all shards were made from. */
-async function commonIdentity(parts: readonly string[], spaces: readonly string[]): Promise<RunIdentity> {
+async function whichAreThere(parts: readonly string[]): Promise<readonly string[]> {
+  const there = [];
+  for (const part of parts)
+    if ((await stat(join(part, 'run.json')).catch(() => undefined)) !== undefined) there.push(part);
+  return there;
+}
+
+function notThere(part = ''): FreebindError {
+  return new FreebindError('FREEBIND_FILE_MISSING', `The shard ${part} is not there. Run it first.`);
+}
+
+/** What shards that are there were made from; undefined of none. */
+async function commonIdentity(parts: readonly string[], spaces: readonly string[]): Promise<RunIdentity | undefined> {
   let first: RunIdentity | undefined;
   for (const part of parts) {
-    const text = await readFile(join(part, 'run.json'), 'utf8').catch((cause: unknown) => {
-      throw new FreebindError('FREEBIND_FILE_MISSING', `The shard ${part} is not there. Run it first.`, { cause });
-    });
+    const text = await readFile(join(part, 'run.json'), 'utf8');
     // Written by `openWorkFolder` from what `embedFiles` gave it.
     const { shard: _, ...identity } = JSON.parse(text) as RunIdentity & { readonly shard: unknown };
     const difference = first === undefined ? undefined : findDifference(first, identity);
@@ -100,8 +123,9 @@ async function commonIdentity(parts: readonly string[], spaces: readonly string[
       );
     first ??= identity;
   }
-  const own = first?.spaces.map(({ id }) => id) ?? [];
-  if (first !== undefined && own.length === spaces.length && own.every((id) => spaces.includes(id))) return first;
+  if (first === undefined) return undefined;
+  const own = first.spaces.map(({ id }) => id);
+  if (own.length === spaces.length && own.every((id) => spaces.includes(id))) return first;
   throw new FreebindError(
     'FREEBIND_SPACE_MISMATCH',
     `The shards are of ${own.join(', ')}, but ${spaces.join(', ')} was asked for. Name the same spaces.`,
