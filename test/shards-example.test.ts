@@ -50,6 +50,11 @@ describe('examples/shards', () => {
     ]);
   });
 
+  test('slurm.sh expands its array only if it holds something: of an empty one, set -u of bash before 4.4 says it is not set', () => {
+    const script = readFileSync(join(example, 'slurm.sh'), 'utf8');
+    expect(script.match(/\$\{\w+\[@\][^ ]*/g)).toEqual(['${after[@]+"${after[@]}"}']);
+  });
+
   test('a share that Slurm would not start again tries itself, past the silence after which a lock is free', () => {
     const { env, calls } = standIns({
       sbatch: 'for last; do :; done; [ -e "$(dirname "$0")/job" ] || echo "$last" > "$(dirname "$0")/job"; echo 1',

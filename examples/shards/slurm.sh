@@ -13,7 +13,7 @@ after=()
 # submit "OPTIONS OF TRAIN" OPTIONS OF SBATCH…
 submit() {
   local id
-  id=$(sbatch --parsable --requeue "${after[@]}" "${@:2}" --wrap "set -- npx --no -- freebind train $1; $again")
+  id=$(sbatch --parsable --requeue ${after[@]+"${after[@]}"} "${@:2}" --wrap "set -- npx --no -- freebind train $1; $again")
   after=(--dependency "afterok:$id")
 }
 
