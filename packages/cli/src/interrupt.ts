@@ -1,6 +1,6 @@
 /** What ended the program early, as an exit status: 128 + the number of the signal. */
 export const INTERRUPTED = 130;
-export const TERMINATED = 143;
+const STATUSES = { SIGINT: INTERRUPTED, SIGTERM: 143, SIGHUP: 129 } as const;
 
 /** Turns Ctrl-C into an AbortSignal. The first asks the work to stop where it can continue later, the second ends the process. */
 export class Interrupt {
@@ -16,16 +16,22 @@ export class Interrupt {
     return this.#status;
   }
 
-  /** @param say what tells the person that the first Ctrl-C was heard */
+  /**
+   * SIGTERM is heard like Ctrl-C, and so is SIGHUP, of a terminal or an ssh session that is gone: under nohup too, as Node undoes
+   * that a signal was ignored and does not tell, and a run that stops where it can go on is better off than one that is killed.
+   *
+   * @param say what tells the person that the first Ctrl-C was heard
+   */
   listen(say: (text: string) => void): void {
-    const statuses = { SIGINT: INTERRUPTED, SIGTERM: TERMINATED };
-    const on = (signal: keyof typeof statuses): void => {
+    const on = (signal: keyof typeof STATUSES): void => {
+      // A shell and the terminal both tell of the end of a session, so SIGHUP comes twice.
+      if (this.#status !== undefined) return;
       // The next one is the system's, which ends the process whatever it is at; process.exit would wait for graphs that run.
       process.off('SIGINT', on).off('SIGTERM', on);
-      this.#status = statuses[signal];
+      this.#status = STATUSES[signal];
       say('Stopping at the next safe point; press Ctrl-C again to stop at once.');
       this.#controller.abort();
     };
-    process.on('SIGINT', on).on('SIGTERM', on);
+    process.on('SIGINT', on).on('SIGTERM', on).on('SIGHUP', on);
   }
 }

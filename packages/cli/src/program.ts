@@ -75,7 +75,8 @@ function refuseEmpty(command: Command): void {
 }
 
 const EXIT_STATUS = `
-Exit status: 0 done, 1 refused or failed (error FREEBIND_…), 2 wrong usage, 130 stopped by Ctrl-C.
+Exit status: 0 done, 1 refused or failed (error FREEBIND_…), 2 wrong usage,
+stopped 130 by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP (a closed session).
 Start with:
   $ freebind doctor
   $ freebind quickstart`;

@@ -4,7 +4,7 @@ import { INTERRUPTED, Interrupt } from './interrupt.ts';
 import { createProgram } from './program.ts';
 import { Session } from './session.ts';
 
-/** Exit statuses of the program; signals give 130 (Ctrl-C) and 143. */
+/** Exit statuses of the program; signals give 130 (Ctrl-C), 143 and 129. */
 const OK = 0;
 const FAILED = 1;
 const USAGE = 2;
@@ -52,12 +52,15 @@ function watchForLostWork(session: Session): () => void {
   return () => process.off('exit', tell);
 }
 
-/** `freebind … | head` closes our stdout early; that is not an error of ours. */
+/**
+ * `freebind … | head` closes our stdout early; that is not an error of ours. A terminal that is gone is none either: SIGHUP says
+ * so too, and the work is to stop where it can continue.
+ */
 function quietOnClosedPipe(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EPIPE') process.exit(OK);
-      throw error;
+      if (error.code !== 'EIO') throw error;
     });
   }
 }

@@ -15,9 +15,27 @@ setInterval(() => undefined, 1000);
 writeSync(1, 'listens');
 `;
 
+/** Takes a while to stop. */
+const STOPS = `
+import { Interrupt } from '${INTERRUPT}';
+const interrupt = new Interrupt();
+interrupt.listen((text) => console.log(text));
+interrupt.signal.onabort = () => setTimeout(() => process.exit(interrupt.status), 500);
+setInterval(() => undefined, 1000);
+console.log('listens');
+`;
+/** Is told of a write that failed as it does on a terminal that is gone. */
+const WITHOUT_TERMINAL = `
+import { run } from '${new URL('../dist/run.js', import.meta.url).href}';
+const status = run(['models', 'list', '--json']);
+process.stderr.emit('error', Object.assign(new Error('write EIO'), { code: 'EIO' }));
+process.exitCode = await status;
+`;
+
 test.each([
   ['SIGINT', 'SIGINT'],
   ['SIGTERM', 'SIGINT'],
+  ['SIGHUP', 'SIGTERM'],
 ] as const)('after %s, %s ends the process at once, whatever it is at', async (first, second) => {
   const child = spawn(process.execPath, ['--input-type=module', '--eval', BUSY], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -29,4 +47,19 @@ test.each([
   const late = setTimeout(() => child.kill('SIGKILL'), 4000);
   expect(await once(child, 'close')).toEqual([null, second]);
   clearTimeout(late);
+});
+
+test('a session that ends says so twice, and the work still has its time to stop', async () => {
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', STOPS], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    if (/listens|Ctrl-C again/.test(text)) child.kill('SIGHUP');
+  });
+  expect(await once(child, 'close')).toEqual([129, null]);
+});
+
+test('a terminal that is gone does not end the work', async () => {
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', WITHOUT_TERMINAL], { stdio: 'ignore' });
+  expect(await once(child, 'close')).toEqual([0, null]);
 });

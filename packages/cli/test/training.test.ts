@@ -83,6 +83,7 @@ describe('train', () => {
 
   test.each([
     ['SIGINT', 130, { error: { code: 'FREEBIND_ABORTED' } }],
+    ['SIGHUP', 129, { error: { code: 'FREEBIND_ABORTED' } }],
     ['SIGKILL', null, { type: 'step' }],
   ] as const)('continues bit for bit after %s', async (signal, status, last) => {
     const whole = configOf(TRAIN);
