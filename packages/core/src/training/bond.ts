@@ -156,7 +156,7 @@ export async function planBond(options: TrainBondOptions): Promise<BondPlan> {
   const manifest = manifestOf({ ...options, id }, heads);
   for (const head of heads) pairsOf(options, training.pairs, head);
   const provenance = {
-    options: plain({ kind, ...training, optimizer: ADAM }),
+    options: plain({ kind, ...training, epochs: { [kind]: training.epochs[kind] }, optimizer: ADAM }),
     seed: training.seed,
     backend: plain(backend.manifest),
     data: await fingerprints(unified, expert),

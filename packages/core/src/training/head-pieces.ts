@@ -45,19 +45,19 @@ export async function keepHead(
   await writeBond(join(reuse, headPiece(plan, head)), bond, provenance, { replace: true });
 }
 
-/** Name of a head among finished pieces. Which other heads its bond has makes no difference to it. */
+/** Name of a head among finished pieces. Which other heads its bond has, and how bonds of the other kind are trained, makes no difference to it. */
 export function headPiece(
   { training, manifest, provenance, arithmetic }: BondPlan,
   { name, sources }: SourceSubset,
 ): string {
-  const { heads: _heads, ...options } = training;
+  const { heads: _heads, epochs, ...options } = training;
   const { kind, from, into, shared } = manifest;
   return pieceName({
     kind: 'head',
     name,
     sources,
     bond: { kind, from, into, shared },
-    options,
+    options: { ...options, epochs: epochs[kind] },
     data: provenance.data,
     backend: arithmetic,
   });

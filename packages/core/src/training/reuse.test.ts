@@ -96,6 +96,18 @@ test('another number of epochs takes the pseudo pairs, and another choice of hea
   expect(stepped(fewer)).toEqual([]);
 });
 
+test('another number of epochs of one kind of bond leaves bonds and heads of the other kind as they are', async () => {
+  const given = options('u + d(vt) + c(at)', 'bonds');
+  await events(trainRecipe(given));
+  const other = { ...given.training, epochs: { displacement: 1, combination: 2 } };
+  const again = await events(trainRecipe({ ...given, training: other, replace: true }));
+  expect(again.find(({ type }) => type === 'done')).toMatchObject({ stage: 'u-d-vt', reused: true });
+  expect(new Set(stepped(again).map((stage) => stage.split(':')[0]))).toEqual(new Set(['u-d-vt-c-at']));
+  await rm(join(folder, 'bonds', 'u-d-vt'), { recursive: true });
+  const heads = told(await events(trainRecipe({ ...given, training: other })));
+  expect(heads.filter((text) => text.startsWith('u-d-vt: head'))).toHaveLength(3);
+});
+
 test('tables of pseudo pairs whose bits were turned are made again, which is said', async () => {
   const given = options('u + c(at)', 'bonds');
   await events(trainRecipe(given));
