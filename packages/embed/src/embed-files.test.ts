@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { matrix, normaliseRows } from '@freebind/core';
+import { FreebindError, matrix, normaliseRows } from '@freebind/core';
 import { lockFolder, openTables, writeNpy } from '@freebind/core/files';
 import { describe, expect, test } from 'vitest';
 import { filesIn, runAll, scratch, textItems, words } from '../test/embedding.ts';
@@ -339,6 +339,21 @@ describe('unfinished work', () => {
     const { events } = await runAll(embedFiles(options(out, { items: textItems(words(100)) })));
     expect(events[0]).toMatchObject({ type: 'stage', done: kept });
     expect(filesIn(out)).toEqual(whole);
+  });
+
+  test('without a row is no obstacle to another run', async () => {
+    const out = scratch();
+    const broken = new ToySpace('a', { model: '1' });
+    const failing = Object.assign(broken, {
+      embedEach: async () => {
+        throw new FreebindError('FREEBIND_DEVICE_UNAVAILABLE', 'There is no such device.');
+      },
+    });
+    const run = runAll(embedFiles(options(out, { spaces: [failing] })));
+    await expect(run).rejects.toMatchObject({ code: 'FREEBIND_DEVICE_UNAVAILABLE' });
+    expect((await runAll(embedFiles(options(out, { spaces: [new ToySpace('a', { model: '2' })] })))).result.rows).toBe(
+      40,
+    );
   });
 
   test('is not taken from a folder of somebody else', async () => {
