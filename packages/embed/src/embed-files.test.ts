@@ -179,6 +179,17 @@ describe('embedFiles', () => {
     });
   });
 
+  test('refuses strictly to take tables of a run that skipped inputs', async () => {
+    const out = scratch();
+    const given = options(out, { spaces: [new ToySpace('a', { refuses: 'word 1' })] });
+    await runAll(embedFiles(given));
+    await expect(runAll(embedFiles({ ...given, strict: true }))).rejects.toMatchObject({
+      code: 'FREEBIND_ARGUMENT_INVALID',
+      message: expect.stringMatching(/^11 inputs were skipped .*text\.skipped\.jsonl says why/),
+    });
+    expect((await runAll(embedFiles(given))).result).toMatchObject({ skipped: 11, reused: true });
+  });
+
   test('embeds one by one where a space without embedEach refuses a batch', async () => {
     const out = scratch();
     const spaces = [new ToySpace('a', { each: false, refuses: 'word 7' })];

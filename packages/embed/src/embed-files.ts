@@ -9,7 +9,7 @@ import { clearMarker, columnsOf, type EmbeddedTable, isFinishing, writeTables } 
 import type { Item, Items } from './items.ts';
 import { chunksOf, listItems } from './listing.ts';
 import { mapAhead } from './map-ahead.ts';
-import { findNeighbours, type Neighbours } from './neighbours.ts';
+import { findNeighbours, type Neighbours, skippedPath } from './neighbours.ts';
 import { Part, readTotals, type Totals } from './part.ts';
 import { checkReadable, openReader } from './read-item.ts';
 import { findMade, type RunIdentity, targetsOf, writtenAt } from './record.ts';
@@ -84,6 +84,10 @@ export async function* embedFiles(options: EmbedOptions): AsyncGenerator<EmbedEv
         throw error;
       });
   if (made !== undefined) {
+    if (options.strict === true && made.skipped > 0)
+      throw refused(
+        `${made.skipped} inputs were skipped when ${targets[0]?.path} was made; ${skippedPath(out, modality)} says why. Mend them and embed again with \`--force\`, or leave out \`--strict\`.`,
+      );
     await discardWorkFolder(folder);
     await clearMarker(out, modality);
     const all = chunksOf(options.items, { size: LOOKS, listing: identity.inputs, wanted: () => true });
