@@ -94,6 +94,13 @@ describe('filesOf', () => {
     expect(await ids(root, 'take [1] (best)')).toEqual(['take [1] (best)/1.wav']);
   });
 
+  test('takes a path that only has brackets or parentheses for a file that is not there, if nothing matches', async () => {
+    const root = tree('a.wav');
+    const names = ['gone [1].wav', 'gone (best).wav', 'nowhere/gone [1].wav'];
+    expect(await ids(root, ...names, 'a.wav')).toEqual([...names, 'a.wav']);
+    await expect(ids(root, 'gone [1]*.wav')).rejects.toMatchObject({ code: 'FREEBIND_FILE_MISSING' });
+  });
+
   test('counts patterns from the working directory', async () => {
     const items = await all(filesOf(['packages/embed/src/ite*.ts', './packages/embed/ts*.json'], 'text'));
     expect(items.map(({ id }) => id)).toEqual(['packages/embed/src/items.ts', 'packages/embed/tsconfig.json']);

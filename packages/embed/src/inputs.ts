@@ -17,7 +17,7 @@ const ENDINGS: Readonly<Record<Modality, readonly string[]>> = {
  * folder that is named like a file, as the `*.jpg` of a shell may name one (with a `/` behind it, it is walked). A file that
  * is named twice is two items. Ids are the paths.
  *
- * Walking throws FREEBIND_FILE_MISSING when a glob or folder has no such file.
+ * Walking throws FREEBIND_FILE_MISSING when a folder, or a glob with `*`, `?` or `{` in it, has no such file.
  */
 export function filesOf(paths: readonly string[], modality: Modality): Items {
   const endings = new RegExp(`\\.(${ENDINGS[modality].join('|')})$`, 'i');
@@ -26,10 +26,24 @@ export function filesOf(paths: readonly string[], modality: Modality): Items {
       const stats = /^https?:\/\//i.test(path) ? undefined : await stat(path).catch(() => undefined);
       if (stats?.isDirectory() === true && !endings.test(path))
         yield* named(filesInFolder(path.replace(/\/+$/, '') || '/', ENDINGS[modality]));
-      else if (stats === undefined && isGlob(path) && !/^https?:\/\//i.test(path)) yield* named(matchingFiles(path));
+      else if (stats === undefined && isGlob(path) && !/^https?:\/\//i.test(path)) yield* named(matchesOrName(path));
       else yield { id: path, path };
     }
   };
+}
+
+/** What matches a pattern; or, where nothing does and brackets are all that makes it one, the path itself, as of a file that is not there. */
+async function* matchesOrName(pattern: string): AsyncGenerator<string, void, undefined> {
+  let found = false;
+  try {
+    for await (const path of matchingFiles(pattern)) {
+      found = true;
+      yield path;
+    }
+  } catch (error) {
+    if (found || /[*?{]/.test(pattern) || !isFreebindError(error, 'FREEBIND_FILE_MISSING')) throw error;
+    yield pattern;
+  }
 }
 
 /** Paths and addresses that a text file lists, one a line; empty lines are passed over. Ids are the lines. Walking throws what reading the list does. */
