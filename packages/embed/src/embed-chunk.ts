@@ -85,7 +85,7 @@ async function loadItem(item: Item, { reader, known, signal }: ChunkOptions): Pr
     if (/[\r\n]/.test(item.id))
       throw new FreebindError(
         'FREEBIND_ARGUMENT_INVALID',
-        'Its name has a line break in it, but ids stand one a line. Rename the file.',
+        'Its name has a line break in it, but ids stand one a line. Rename the file, or give it another id in a program.',
       );
     return await reader.read(item, signal);
   } catch (error) {

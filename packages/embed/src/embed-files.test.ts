@@ -124,6 +124,25 @@ describe('embedFiles', () => {
     expect(readFileSync(join(out, 'image.skipped.jsonl'), 'utf8')).toMatch(/d\.png.*empty[^]*FREEBIND_FILE_MISSING/);
   });
 
+  test('says of text files that are empty or not there what they are, and where texts themselves go', async () => {
+    const [out, media] = [scratch(), scratch()];
+    for (const [name, text] of [
+      ['a.txt', 'a dog'],
+      ['b.txt', ''],
+    ] as const)
+      writeFileSync(join(media, name), text);
+    mkdirSync(join(media, 'c.txt'));
+    const items = filesOf([...['a', 'b', 'c'].map((name) => join(media, `${name}.txt`)), 'a dog'], 'text');
+    const { events } = await runAll(embedFiles(options(out, { items })));
+    const said = events.flatMap((event) => (event.type === 'skipped' ? [event.message] : []));
+    expect(said).toEqual([
+      expect.stringMatching(/b\.txt is empty/),
+      expect.stringMatching(/c\.txt is not a file/),
+      expect.stringMatching(/^a dog could not be read .*`--lines`/),
+    ]);
+    expect(said.join(' ')).not.toMatch(/picture|sound/);
+  });
+
   test('stops at the first bad input with strict, and goes on when it was mended', async () => {
     const out = scratch();
     const strict = options(out, { strict: true, spaces: [new ToySpace('a', { refuses: 'word 37' })] });

@@ -135,7 +135,9 @@ describe('lists', () => {
   test('texts keep what only looks like the end of a line, and empty lines are texts', async () => {
     const long = 'é'.repeat(300_000); // longer than what is read at a time, which cuts characters in two
     const texts = ['a dog barks', '', 'one\u2028line', 'carriage\rreturn', long, '🐕'];
-    expect((await all(textsOf(file(`${texts.join('\n')}\n`)))).map(({ text }) => text)).toEqual(texts);
+    const items = await all(textsOf(file(`${texts.join('\n')}\n`)));
+    expect(items.map(({ text }) => text)).toEqual(texts);
+    expect(items.map(({ id }) => id)).toEqual(texts.with(3, 'carriage return')); // an id is one line
   });
 
   test('fields of JSON lines, with ids of their own or without', async () => {

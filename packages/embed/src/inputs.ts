@@ -53,10 +53,13 @@ export function listedIn(file: string): Items {
   };
 }
 
-/** Texts that a file holds, one a line, empty ones included: row i is line i. Ids are the texts. Walking throws what reading the file does. */
+/**
+ * Texts that a file holds, one a line, empty ones included: row i is line i. Ids are the texts, with carriage returns in them as
+ * spaces. Walking throws what reading the file does.
+ */
 export function textsOf(file: string): Items {
   return async function* texts() {
-    for await (const text of linesOf(file)) yield { id: text, text };
+    for await (const text of linesOf(file)) yield { id: idOf(text), text };
   };
 }
 
@@ -93,12 +96,16 @@ function itemOf(line: string, number: number, file: string, { text: field, id: i
   try {
     const record = parse(line, place);
     const text = stringAt(record, field, place);
-    const id = idField === undefined ? text : stringAt(record, idField, place);
-    return { id: id.replaceAll(/[\r\n]+/g, ' '), text };
+    return { id: idOf(idField === undefined ? text : stringAt(record, idField, place)), text };
   } catch (error) {
     if (isFreebindError(error)) return { id: `line ${number}`, error };
     throw error;
   }
+}
+
+/** Ids stand one a line. */
+function idOf(text: string): string {
+  return text.replaceAll(/[\r\n]+/g, ' ');
 }
 
 async function* named(paths: AsyncIterable<string>): AsyncGenerator<Item, void, undefined> {

@@ -1,4 +1,4 @@
-import { FreebindError, type Modality, type ModalityInputs } from '@freebind/core';
+import { FreebindError, isFreebindError, type Modality, type ModalityInputs } from '@freebind/core';
 import { MediaReader, readSource } from '@freebind/media';
 import type { Item } from './items.ts';
 
@@ -29,7 +29,7 @@ const READERS: { readonly [M in Modality]: (workers: number) => ItemReader<M> } 
     }),
   text: () => ({
     read: async ({ path, text }, signal) => {
-      const input = text ?? decodeText(await readSource(path ?? '', { signal }), path ?? '');
+      const input = text ?? (await readText(path ?? '', signal));
       return { input, bytes: 2 * input.length };
     },
     close: async () => undefined,
@@ -65,6 +65,20 @@ function pathOf({ path, id }: Item, modality: Modality): string {
     'FREEBIND_ARGUMENT_INVALID',
     `"${id}" is a text, but ${modality} is read from files. Give paths.`,
   );
+}
+
+/** The content of a text file; a path that is none may be meant as a text. */
+async function readText(path: string, signal: AbortSignal): Promise<string> {
+  try {
+    return decodeText(await readSource(path, { signal }), path);
+  } catch (error) {
+    if (!isFreebindError(error, 'FREEBIND_FILE_MISSING')) throw error;
+    throw new FreebindError(
+      error.code,
+      `${error.message} If it is a text itself, write it in a file, one text a line, and give that (\`--lines\`).`,
+      { cause: error },
+    );
+  }
 }
 
 /** The content of a text file, without the line break at its end. */

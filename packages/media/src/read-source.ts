@@ -70,7 +70,7 @@ async function readPath(path: string | URL, limits: MediaLimits, signal: AbortSi
   if (!stats.isFile())
     throw new FreebindError(
       'FREEBIND_FILE_MISSING',
-      `${String(path)} is not a file, but a picture or sound was expected. Give the path of a file.`,
+      `${String(path)} is not a file, but one was expected. Give the path of a file.`,
     );
   if (stats.size > (limits.maxBytes ?? MAX_BYTES)) throw tooLarge(String(path), limits);
   const { buffer, byteOffset, length } = await Promise.race([readFile(path, { signal }), end]);
@@ -152,7 +152,7 @@ async function collect(
 function checkLength(bytes: Uint8Array, name: string, limits: MediaLimits): Uint8Array {
   if (bytes.length === 0)
     throw unreadable(
-      `${name} is empty, but a picture or sound was expected. Get it again from its source, or leave it out.`,
+      `${name} is empty, but a file with something in it was expected. Get it again from its source, or leave it out.`,
     );
   if (bytes.length > (limits.maxBytes ?? MAX_BYTES)) throw tooLarge(name, limits);
   return bytes;
