@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { describeKind, FreebindError } from '@freebind/core';
 import { deadlineIn } from './deadline.ts';
+import { fetchAddress } from './fetch-address.ts';
 import { checkSignal, MAX_BYTES, type MediaLimits, TIMEOUT_MS, unreadable } from './limits.ts';
 
 /** Where an encoded file comes from: a path, an http(s) address, its bytes, or a stream of them. */
@@ -8,7 +9,7 @@ export type MediaSource = string | URL | Uint8Array | AsyncIterable<Uint8Array>;
 
 /**
  * All bytes of a source. Text is a path unless it begins with http:// or https://; other schemes are refused, also where a
- * server redirects to one.
+ * server redirects to one. Servers that are busy and connections that break are tried again, within the time.
  *
  * @throws FREEBIND_FILE_MISSING for a path or address with nothing there, FREEBIND_FILE_INVALID for one that is empty, larger
  * than `maxBytes` or slower than `timeoutMs`, FREEBIND_ARGUMENT_INVALID for another scheme, for what is no source and for a time that is none, FREEBIND_ABORTED
@@ -19,21 +20,26 @@ export async function readSource(source: MediaSource, limits: MediaLimits = {}):
   checkSource(source);
   const name =
     typeof source === 'string' ? source || 'The path ""' : source instanceof URL ? source.href : 'the stream';
-  const deadline = deadlineIn(limits.timeoutMs ?? TIMEOUT_MS, limits.signal);
+  const timeoutMs = limits.timeoutMs ?? TIMEOUT_MS;
+  const endsAt = Date.now() + timeoutMs;
+  const deadline = deadlineIn(timeoutMs, limits.signal);
   const { signal } = deadline;
   try {
     const path = pathOf(source);
+    const reading = { name, limits, signal };
     const bytes =
-      path === undefined
-        ? await collect(await openSource(source, signal, limits), { name, limits, signal })
-        : await readPath(path, limits, signal);
+      path !== undefined
+        ? await readPath(path, limits, signal)
+        : typeof source === 'string' || source instanceof URL
+          ? await readAddress(source, reading, endsAt)
+          : await collect(source, reading);
     return checkLength(bytes, name, limits);
   } catch (error) {
     if (error instanceof FreebindError) throw error;
     checkSignal(limits.signal);
     if (deadline.passed)
       throw unreadable(
-        `${name} was not read within ${limits.timeoutMs ?? TIMEOUT_MS} ms. Try again, or read it in a program with more time (\`timeoutMs\`).`,
+        `${name} was not read within ${timeoutMs} ms. Try again, or read it in a program with more time (\`timeoutMs\`).`,
         error,
       );
     throw new FreebindError(
@@ -87,37 +93,35 @@ function stopped(signal: AbortSignal): Promise<never> {
   return promise;
 }
 
-async function openSource(
-  source: Exclude<MediaSource, Uint8Array>,
-  signal: AbortSignal,
-  limits: MediaLimits,
-): Promise<AsyncIterable<Uint8Array>> {
-  if (typeof source !== 'string' && !(source instanceof URL)) return source;
-  const url = new URL(source);
+/** What is read within which limits; `name` is for messages. */
+interface Reading {
+  readonly name: string;
+  readonly limits: MediaLimits;
+  readonly signal: AbortSignal;
+}
+
+async function readAddress(address: string | URL, reading: Reading, endsAt: number): Promise<Uint8Array> {
+  const url = new URL(address);
   if (url.protocol !== 'http:' && url.protocol !== 'https:')
     throw new FreebindError(
       'FREEBIND_ARGUMENT_INVALID',
       `${url.href} has the scheme ${url.protocol}, but media are read from paths, http and https.`,
     );
-  const response = await fetch(url, { signal });
-  if (!response.ok) {
-    await response.body?.cancel();
-    throw new FreebindError(
-      'FREEBIND_FILE_MISSING',
-      `${url.href} answered ${response.status} ${response.statusText}. Check the address.`,
-    );
-  }
-  if (Number(response.headers.get('content-length') ?? 0) > (limits.maxBytes ?? MAX_BYTES)) {
-    await response.body?.cancel();
-    throw tooLarge(url.href, limits);
-  }
-  return response.body ?? emptyStream();
+  const { limits, signal } = reading;
+  return fetchAddress(
+    url,
+    async ({ headers, body }) => {
+      if (Number(headers.get('content-length') ?? 0) > (limits.maxBytes ?? MAX_BYTES)) {
+        await body?.cancel();
+        throw tooLarge(url.href, limits);
+      }
+      return body === null ? new Uint8Array(0) : collect(body, reading);
+    },
+    { signal, endsAt },
+  );
 }
 
-async function collect(
-  chunks: AsyncIterable<Uint8Array>,
-  { name, limits, signal }: { readonly name: string; readonly limits: MediaLimits; readonly signal: AbortSignal },
-): Promise<Uint8Array> {
+async function collect(chunks: AsyncIterable<Uint8Array>, { name, limits, signal }: Reading): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   let size = 0;
   const iterator = chunks[Symbol.asyncIterator]();
@@ -168,8 +172,4 @@ function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { cause } = error;
   return cause instanceof Error ? `${error.message}: ${cause.message}` : error.message;
-}
-
-async function* emptyStream(): AsyncGenerator<Uint8Array, void, undefined> {
-  // An answer without a body.
 }

@@ -57,6 +57,58 @@ describe('reads all bytes of', () => {
   });
 });
 
+describe('an address that fails', () => {
+  /** Answers as the handlers do, one after the other, and then with "abc". */
+  async function failing(...handlers: readonly RequestListener[]): Promise<{ address: string; asked: () => number }> {
+    let asked = 0;
+    const address = await serve((request, response) => {
+      const handler = handlers[asked++];
+      if (handler === undefined) response.end('abc');
+      else handler(request, response);
+    });
+    return { address, asked: () => asked };
+  }
+  const busy =
+    (status: number, wait?: string): RequestListener =>
+    (_, response) =>
+      void response.writeHead(status, wait === undefined ? {} : { 'retry-after': wait }).end('later');
+
+  test('for a while is tried again: a busy server after the time that it asks for, and connections that break', async () => {
+    const { address, asked } = await failing(
+      busy(429, '1'),
+      busy(503, new Date(0).toUTCString()),
+      (_, response) => void response.socket?.destroy(),
+    );
+    const before = performance.now();
+    expect(Buffer.from(await readSource(address)).toString()).toBe('abc');
+    expect(asked()).toBe(4);
+    expect(performance.now() - before).toBeGreaterThan(1000);
+    const cut = await failing((_, response) => {
+      response.writeHead(200, { 'content-length': '3' }).write('a');
+      setTimeout(() => response.socket?.destroy(), 20);
+    });
+    expect(Buffer.from(await readSource(cut.address)).toString()).toBe('abc');
+  });
+
+  test('for good is given up after four tries, or at once where the time does not last', async () => {
+    const refused = { code: 'FREEBIND_FILE_MISSING' };
+    const { address, asked } = await failing(...Array.from({ length: 9 }, () => busy(429, '0')));
+    await expect(readSource(address)).rejects.toMatchObject({
+      ...refused,
+      message: expect.stringContaining('answered 429 Too Many Requests, asked 4 times'),
+    });
+    expect(asked()).toBe(4);
+    const patient = await failing(busy(503, '3600'));
+    await expect(readSource(patient.address)).rejects.toMatchObject({
+      ...refused,
+      message: expect.stringContaining('(it asks to wait 3600 s)'),
+    });
+    const absent = await failing(busy(404));
+    await expect(readSource(absent.address)).rejects.toMatchObject(refused);
+    expect([patient.asked(), absent.asked()]).toEqual([1, 1]);
+  });
+});
+
 /** What TypeScript refuses and JavaScript gives all the same. */
 const given = (value: unknown): Uint8Array => value as Uint8Array;
 
