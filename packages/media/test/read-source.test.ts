@@ -28,6 +28,21 @@ async function serve(answer: RequestListener): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
 }
 
+/** Answers as the handlers do, one after the other, and then with "abc". */
+async function failing(...handlers: readonly RequestListener[]): Promise<{ address: string; asked: () => number }> {
+  let asked = 0;
+  const address = await serve((request, response) => {
+    const handler = handlers[asked++];
+    if (handler === undefined) response.end('abc');
+    else handler(request, response);
+  });
+  return { address, asked: () => asked };
+}
+const busy =
+  (status: number, wait?: string): RequestListener =>
+  (_, response) =>
+    void response.writeHead(status, wait === undefined ? {} : { 'retry-after': wait }).end('later');
+
 async function* stream(): AsyncGenerator<Uint8Array> {
   yield Buffer.from('a');
   yield Buffer.from('bc');
@@ -58,21 +73,6 @@ describe('reads all bytes of', () => {
 });
 
 describe('an address that fails', () => {
-  /** Answers as the handlers do, one after the other, and then with "abc". */
-  async function failing(...handlers: readonly RequestListener[]): Promise<{ address: string; asked: () => number }> {
-    let asked = 0;
-    const address = await serve((request, response) => {
-      const handler = handlers[asked++];
-      if (handler === undefined) response.end('abc');
-      else handler(request, response);
-    });
-    return { address, asked: () => asked };
-  }
-  const busy =
-    (status: number, wait?: string): RequestListener =>
-    (_, response) =>
-      void response.writeHead(status, wait === undefined ? {} : { 'retry-after': wait }).end('later');
-
   test('for a while is tried again: a busy server after the time that it asks for, and connections that break', async () => {
     const { address, asked } = await failing(
       busy(429, '1'),
