@@ -1,4 +1,4 @@
-import { FreebindError, findBadRow, type Matrix, normaliseRows, type Table } from '@freebind/core';
+import { finiteRows, FreebindError, findBadRow, type Matrix, normaliseRows, type Table } from '@freebind/core';
 import { createNpy, type NpyWriter } from '@freebind/core/files';
 import type { Session } from './session.ts';
 
@@ -9,20 +9,21 @@ const TILE_NUMBERS = 2 ** 22;
 const UNIT_TOLERANCE = 1e-2;
 
 /**
- * The rows of `table`, refused where they are not finite or all zeros: FREEBIND_NUMBER_INVALID. With `unit` they are divided by
- * their length; else they are used as they are, and `warn` is told once if they are not of length one.
+ * The rows of `table`, refused where they are not finite, too long for float32 or all zeros: FREEBIND_NUMBER_INVALID. With `unit`
+ * they are divided by their length; else they are used as they are, and `warn` is told once if they are not of length one.
  */
 export function checkedRows(
   table: Table,
   { unit = false, warn }: { readonly unit?: boolean | undefined; readonly warn?: (text: string) => void } = {},
 ): Table {
+  const finite = finiteRows(table);
   let warned = warn === undefined || unit;
   const check = (rows: Matrix, numberOf: (row: number) => number): Matrix => {
     const bad = findBadRow(rows);
     if (bad !== undefined) {
       throw new FreebindError(
         'FREEBIND_NUMBER_INVALID',
-        `Row ${numberOf(bad.row)} of ${table.source} ${bad.problem === 'zero row' ? 'is all zeros' : `holds ${bad.problem}`} (rows count from 0), so it stands for nothing. Encode that item again or leave it out.`,
+        `Row ${numberOf(bad.row)} of ${table.source} is all zeros (rows count from 0), so it stands for nothing. Encode that item again or leave it out.`,
       );
     }
     if (unit) return normaliseRows({ ...rows, data: rows.data.slice() });
@@ -39,8 +40,8 @@ export function checkedRows(
     rows: table.rows,
     cols: table.cols,
     source: table.source,
-    read: async (start, end) => check(await table.read(start, end), (row) => start + row),
-    gather: async (indices) => check(await table.gather(indices), (row) => indices[row] ?? -1),
+    read: async (start, end) => check(await finite.read(start, end), (row) => start + row),
+    gather: async (indices) => check(await finite.gather(indices), (row) => indices[row] ?? -1),
   };
 }
 

@@ -18,3 +18,15 @@ test('names the row of the table, behind zero rows and however it is asked for',
   await expect(table.read(2, 4)).rejects.toMatchObject(refusal);
   await expect(selectRows(table, Int32Array.of(1, 3)).read(0, 2)).rejects.toMatchObject(refusal);
 });
+
+test.each([
+  ['float32', Float32Array.of(0, 0, 1e19, 1e19, 1e20, 1)],
+  ['float64', Float64Array.of(0, 0, 1e19, 1e19, 1e200, 1)],
+])('refuses %s rows whose length float32 cannot tell', async (_, data) => {
+  const long = finiteRows(tableOf(matrix(3, 2, data), 'long.npy'));
+  expect((await long.read(0, 2)).data).toEqual(data.subarray(0, 4));
+  await expect(long.read(1, 3)).rejects.toMatchObject({
+    code: 'FREEBIND_NUMBER_INVALID',
+    message: expect.stringMatching(/Row 2 of long\.npy is too long for float32.*divide the table/),
+  });
+});

@@ -1,10 +1,10 @@
 import { FreebindError } from './errors.ts';
-import { findBadRow, type Matrix } from './matrix.ts';
+import { findBadRow, findLongRow, type Matrix, sliceRows } from './matrix.ts';
 import type { Table } from './table.ts';
 
 /**
- * The rows of `table`, each checked to be finite as it is read; nothing is copied. For encoder features, which need not be
- * unit rows and may be zero.
+ * The rows of `table`, each checked to be finite as it is read, its length too where float32 adds up its squares; nothing is
+ * copied. For encoder features, which need not be unit rows and may be zero.
  *
  * Its readers throw FREEBIND_NUMBER_INVALID naming the table and the row.
  */
@@ -19,18 +19,28 @@ export function finiteRows(table: Table): Table {
 }
 
 function finite(rows: Matrix, table: Table, numberOf: (row: number) => number): Matrix {
-  let at = 0;
-  while (at < rows.rows) {
-    const rest = { rows: rows.rows - at, cols: rows.cols, data: rows.data.subarray(at * rows.cols) };
-    const bad = findBadRow(rest);
-    if (bad === undefined) break;
-    if (bad.problem !== 'zero row') {
-      throw new FreebindError(
-        'FREEBIND_NUMBER_INVALID',
-        `Row ${numberOf(at + bad.row)} of ${table.source} holds ${bad.problem}. Encode that item again or leave it out.`,
-      );
-    }
+  const bad = findNotFinite(rows);
+  if (bad !== undefined)
+    throw new FreebindError(
+      'FREEBIND_NUMBER_INVALID',
+      `Row ${numberOf(bad.row)} of ${table.source} holds ${bad.problem}. Encode that item again or leave it out.`,
+    );
+  const long = findLongRow(rows);
+  if (long !== undefined)
+    throw new FreebindError(
+      'FREEBIND_NUMBER_INVALID',
+      `Row ${numberOf(long)} of ${table.source} is too long for float32, in which networks compute: its squares add up to more than 3.4e38. Encode that item again or leave it out; if all rows are so long, divide the table by one number.`,
+    );
+  return rows;
+}
+
+/** The first row with NaN or Inf in it; rows of zeros are passed over. */
+export function findNotFinite(rows: Matrix): { readonly row: number; readonly problem: string } | undefined {
+  for (let at = 0; at < rows.rows;) {
+    const bad = findBadRow(sliceRows(rows, at, rows.rows));
+    if (bad === undefined) return undefined;
+    if (bad.problem !== 'zero row') return { row: at + bad.row, problem: bad.problem };
     at += bad.row + 1;
   }
-  return rows;
+  return undefined;
 }

@@ -71,6 +71,7 @@ export {
 } from './evaluation/retrieval.ts';
 export { chooseShare, type Duel, mixScores, type Searchable } from './evaluation/score-mixing.ts';
 export { embedClasses, evaluateZeroShot, type ZeroShotOptions, type ZeroShotReport } from './evaluation/zero-shot.ts';
+export { finiteRows } from './finite-rows.ts';
 export { DISPLACEMENT_FACTOR, type FactorChoice, type MixingStep, presetsOf, resolveFactors } from './factors.ts';
 export { foldNetwork } from './fold-network.ts';
 export { type BindOptions, Freebind, freebind, type FreebindOptions } from './freebind.ts';

@@ -58,6 +58,22 @@ export function longestRow({ rows, cols, data }: Matrix): number {
   return Math.sqrt(largest);
 }
 
+/** The largest float32. */
+const LARGEST_FLOAT32 = 2 ** 128 - 2 ** 104;
+
+/**
+ * The first row whose squares add up to more than float32 holds (a length of 1.8e19), so that its variance is Inf and a product with it
+ * may be; undefined when there is none. NaN is for `findBadRow`.
+ */
+export function findLongRow({ rows, cols, data }: Matrix): number | undefined {
+  for (let r = 0, at = 0; r < rows; r++) {
+    let sum = 0;
+    for (const end = at + cols; at < end; at++) sum += (data[at] ?? 0) ** 2;
+    if (sum > LARGEST_FLOAT32) return r;
+  }
+  return undefined;
+}
+
 /** Memory for `length` numbers of one precision: `into` if it is that, else new. */
 export function memoryFor(length: number, double: false, into?: Reals): Float32Array;
 export function memoryFor(length: number, double: true, into?: Reals): Float64Array;

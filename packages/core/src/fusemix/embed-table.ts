@@ -1,6 +1,7 @@
 import type { Backend } from '../backend.ts';
 import { FreebindError } from '../errors.ts';
 import type { FusedSpaceData } from '../files/space-folder.ts';
+import { findNotFinite, finiteRows } from '../finite-rows.ts';
 import type { Matrix } from '../matrix.ts';
 import { inputWidth } from '../network.ts';
 import type { Table } from '../table.ts';
@@ -14,7 +15,8 @@ const TILE = 4096;
  * are the space's table. Memory does not grow with the number of rows.
  *
  * @throws FREEBIND_CAPABILITY_MISSING for a modality that the space lacks, FREEBIND_SHAPE_MISMATCH for features of another
- * width, FREEBIND_ABORTED
+ * width, FREEBIND_NUMBER_INVALID naming the row that is not finite, or too long for float32, or that the adapter makes so,
+ * FREEBIND_ABORTED
  */
 export async function* embedTable(
   space: FusedSpaceData,
@@ -37,6 +39,7 @@ export async function* embedTable(
       `${table.source} has ${table.cols} columns, but "${manifest.id}" takes ${modality} features of ${width}. Encode with the encoder that it was fused from.`,
     );
   }
+  const features = finiteRows(table);
   const runner = await openAdapter(network, backend);
   try {
     for (let start = 0; start < table.rows; start += TILE) {
@@ -45,7 +48,14 @@ export async function* embedTable(
           cause: signal.reason,
         });
       }
-      yield await runner.project(await table.read(start, Math.min(start + TILE, table.rows)));
+      const rows = await runner.project(await features.read(start, Math.min(start + TILE, table.rows)));
+      const bad = findNotFinite(rows);
+      if (bad !== undefined)
+        throw new FreebindError(
+          'FREEBIND_NUMBER_INVALID',
+          `Row ${start + bad.row} of ${table.source} becomes ${bad.problem} in the ${modality} adapter of "${manifest.id}": numbers in between are too large for float32. Encode that item again or leave it out, and check that the table is of the encoder that the space was fused from.`,
+        );
+      yield rows;
     }
   } finally {
     await runner.close();

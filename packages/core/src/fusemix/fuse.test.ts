@@ -176,6 +176,43 @@ test('the preparation is fitted, trained on and embedded with unrounded: not by 
   expect(embedded).toEqual([...data].map((x) => expect.closeTo(x, 5)));
 });
 
+test('refuses features that are too long for float32, and rows that an adapter makes infinite, by their number', async () => {
+  const fused = await finish(options({ training: { ...training, latents: {}, epochs: 1 } }));
+  if (fused === undefined) throw new Error('The run has come to its end.');
+  const { data, ...shape } = await features('text', 14).read(0, ITEMS);
+  const long = { ...shape, data: Float64Array.from(data, (x, i) => (i === 17 * 14 + 3 ? 1e200 : x)) };
+  await expect(embed(fused, 'text', tableOf(long, 'text.npy'))).rejects.toMatchObject({
+    code: 'FREEBIND_NUMBER_INVALID',
+    message: expect.stringMatching(/Row 17 of text\.npy is too long/),
+  });
+  await expect(
+    finish(
+      options({
+        modalities: { image: features('image', 20), text: tableOf(long, 'text.npy') },
+        out: join(folder, 'long'),
+      }),
+    ),
+  ).rejects.toMatchObject({ code: 'FREEBIND_NUMBER_INVALID' });
+  const backend = new ReferenceBackend();
+  const open = backend.openProjector.bind(backend);
+  backend.openProjector = async (mixture) => {
+    const runner = await open(mixture);
+    return {
+      close: () => runner.close(),
+      project: async (rows) => {
+        const out = await runner.project(rows);
+        out.data[3 * out.cols] = Number.NaN;
+        return out;
+      },
+    };
+  };
+  const broken = embedTable(fused.space, 'text', tableOf({ ...shape, data }, 'text.npy'), { backend });
+  await expect(broken.next()).rejects.toMatchObject({
+    code: 'FREEBIND_NUMBER_INVALID',
+    message: expect.stringMatching(/Row 3 of text\.npy becomes NaN in the text adapter of "vt"/),
+  });
+});
+
 test('without preparation the adapter is the published one', async () => {
   const fused = await finish(options({ training: { ...training, latents: {}, epochs: 1 } }));
   expect(fused?.space.adapters.image?.layers).toEqual(
