@@ -1,4 +1,5 @@
-import { filterPhases, type Phases, phasesOf, type Ratio, ratioOf, resampledLength } from './polyphase.ts';
+import { FreebindError } from '@freebind/core';
+import { filterPhases, type Phases, phasesOf, type Ratio, ratioOf } from './polyphase.ts';
 
 /**
  * The band of soxr's "HQ" recipe, in parts of the lower Nyquist frequency: it passes up to 0.9137 and stops from 1 on, 126 dB
@@ -13,8 +14,10 @@ const STOP = 1;
  */
 const BETA = 12.9;
 const TAPS = 193;
-/** Exact phases are tabled up to this many weights (16 MiB); beyond, the kernel is read off a fine table. */
-const MOST_WEIGHTS = 2 ** 22;
+/** Weights are exact up to so many of them; beyond, the kernel is read off a fine table, which takes a tenth of the time. */
+const MOST_EXACT = 2 ** 22;
+/** Most weights (64 MiB): enough for every rate up to 86 kHz, and beyond for all that share a factor with the other rate. */
+const MOST_WEIGHTS = 2 ** 24;
 /** Points of the fine table in one source sample: linear interpolation between them is off by at most π²/8 · 2⁻²² = 3e-7 (−130 dB). */
 const FINE = 2048;
 
@@ -26,9 +29,9 @@ const FINE = 2048;
  * stage's), which is not imitated: 99.6 % are at most one apart, and the first and last hundred may be five.
  */
 export class KaiserResampler {
-  readonly #filter: ((samples: Float32Array, room?: Float32Array) => Float32Array) | undefined;
+  readonly #phases: Phases | undefined;
 
-  /** Rates in Hz. @throws FREEBIND_ARGUMENT_INVALID unless they are whole numbers of 1 to 768,000 */
+  /** Rates in Hz. @throws FREEBIND_ARGUMENT_INVALID unless they are whole numbers of 1 to 768,000 with at most 2²⁴ weights between them */
   constructor(from: number, to: number) {
     const ratio = ratioOf(from, to);
     if (ratio.up === ratio.down) return;
@@ -36,15 +39,17 @@ export class KaiserResampler {
     const stretch = Math.max(ratio.down / ratio.up, 1);
     const reach = (TAPS / 2) * stretch;
     const taps = Math.ceil(2 * reach) + 1;
-    if (ratio.up * taps <= MOST_WEIGHTS) {
-      const phases = kaiserPhases(ratio, { stretch, reach, taps });
-      this.#filter = (samples, room) => filterPhases(samples, phases, { room });
-    } else this.#filter = fineFilter(ratio, { stretch, reach, taps });
+    if (ratio.up * taps > MOST_WEIGHTS)
+      throw new FreebindError(
+        'FREEBIND_ARGUMENT_INVALID',
+        `A sound of ${from} Hz cannot be resampled to ${to} Hz: the two have so little in common that the filter would be too large. Convert it to a usual rate first: ffmpeg -i IN -ar 48000 OUT.`,
+      );
+    this.#phases = kaiserPhases(ratio, { stretch, reach, taps });
   }
 
   /** `samples` at the new rate, ⌈n · to / from⌉ of them, which may be in `room`, overwriting it; the same array where the rates are equal. */
   resample(samples: Float32Array, room?: Float32Array): Float32Array {
-    return this.#filter === undefined ? samples : this.#filter(samples, room);
+    return this.#phases === undefined ? samples : filterPhases(samples, this.#phases, { room });
   }
 }
 
@@ -65,33 +70,23 @@ function kernel(distance: number, { stretch, reach }: Shape): number {
 }
 
 function kaiserPhases(ratio: Ratio, shape: Shape): Phases {
+  const many = ratio.up * shape.taps > MOST_EXACT;
+  const weightAt = many ? tabled(shape) : (distance: number): number => kernel(distance, shape);
   return phasesOf(ratio, shape.taps, (phase) => {
     const place = (phase * ratio.down) / ratio.up;
     const start = Math.ceil(place - shape.reach);
-    return { first: start - Math.floor(place), weight: (tap) => kernel(start + tap - place, shape) };
+    return { first: start - Math.floor(place), weight: (tap) => weightAt(start + tap - place) };
   });
 }
 
-/** For ratios with very many phases, such as 44,099 to 48,000. */
-function fineFilter(ratio: Ratio, shape: Shape): (samples: Float32Array) => Float32Array {
-  const { reach } = shape;
-  const table = Float64Array.from({ length: Math.ceil(reach * FINE) + 2 }, (_, i) => kernel(i / FINE, shape));
-  return (samples) => {
-    const out = new Float32Array(resampledLength(samples.length, ratio));
-    for (let n = 0; n < out.length; n++) {
-      const place = (n * ratio.down) / ratio.up;
-      const low = Math.max(Math.ceil(place - reach), 0);
-      const high = Math.min(Math.floor(place + reach), samples.length - 1);
-      let sum = 0;
-      for (let i = low; i <= high; i++) {
-        const at = Math.abs(i - place) * FINE;
-        const cell = Math.floor(at);
-        const left = table[cell] ?? 0;
-        sum += (samples[i] ?? 0) * (left + (at - cell) * ((table[cell + 1] ?? 0) - left));
-      }
-      out[n] = sum;
-    }
-    return out;
+/** The kernel read off a fine table of it, for very many weights. */
+function tabled(shape: Shape): (distance: number) => number {
+  const table = Float64Array.from({ length: Math.ceil((shape.reach + 2) * FINE) }, (_, i) => kernel(i / FINE, shape));
+  return (distance) => {
+    const at = Math.abs(distance) * FINE;
+    const cell = Math.floor(at);
+    const left = table[cell] ?? 0;
+    return left + (at - cell) * ((table[cell + 1] ?? 0) - left);
   };
 }
 

@@ -122,10 +122,26 @@ describe('resampling', () => {
       expect(new SincResampler(from, to).resample(samples, start, end)).toEqual(whole.slice(start, end));
   });
 
-  test('a constant stays one, far from the ends and across the pieces that are filtered at a time', () => {
-    const found = new KaiserResampler(44_100, 48_000).resample(new Float32Array(60_000).fill(0.25));
+  // Of 44,099 Hz the weights are read off a table.
+  test.each([44_100, 44_099])('a constant at %i Hz stays one, far from the ends and across pieces', (rate) => {
+    const found = new KaiserResampler(rate, 48_000).resample(new Float32Array(60_000).fill(0.25));
     // −126 dB of 0.25, and 193 sums in float32.
     expect(Math.max(...found.slice(300, -300).map((x) => Math.abs(x - 0.25)))).toBeLessThan(1e-6);
+  });
+
+  test(
+    'five minutes in 300 samples, whose filter has 48,000 phases, take no longer than others',
+    { timeout: 5000 },
+    () => {
+      expect(new KaiserResampler(1, 48_000).resample(new Float32Array(300).fill(0.25))).toHaveLength(300 * 48_000);
+    },
+  );
+
+  test('rates whose filter would be too large are refused', () => {
+    expect(() => new KaiserResampler(96_001, 48_000)).toThrow(
+      expect.objectContaining({ code: 'FREEBIND_ARGUMENT_INVALID', message: expect.stringContaining('96001 Hz') }),
+    );
+    expect(new KaiserResampler(96_000, 48_000).resample(new Float32Array(4))).toHaveLength(2);
   });
 });
 
