@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { FreebindError, isFreebindError, type Modality } from '@freebind/core';
 import type { Item, Items } from './items.ts';
 import { linesOf } from './lines.ts';
-import { filesInFolder, isGlob, matchingFiles } from './walk.ts';
+import { expandBraces, filesInFolder, isGlob, matchingFiles } from './walk.ts';
 
 /** Endings of the files that a folder is asked for, by modality: the formats that are decoded. What a file is decides its content. */
 const ENDINGS: Readonly<Record<Modality, readonly string[]>> = {
@@ -26,8 +26,10 @@ export function filesOf(paths: readonly string[], modality: Modality): Items {
       const stats = /^https?:\/\//i.test(path) ? undefined : await stat(path).catch(() => undefined);
       if (stats?.isDirectory() === true && !endings.test(path))
         yield* named(filesInFolder(path.replace(/\/+$/, '') || '/', ENDINGS[modality]));
-      else if (stats === undefined && isGlob(path) && !/^https?:\/\//i.test(path)) yield* named(matchesOrName(path));
-      else yield { id: path, path };
+      else if (stats === undefined && isGlob(path) && !/^https?:\/\//i.test(path)) {
+        const patterns = expandBraces(path);
+        yield* patterns.length > 1 ? filesOf(patterns, modality)() : named(matchesOrName(path));
+      } else yield { id: path, path };
     }
   };
 }

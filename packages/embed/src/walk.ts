@@ -3,19 +3,29 @@ import { readdir, stat } from 'node:fs/promises';
 import { FreebindError } from '@freebind/core';
 import picomatch from 'picomatch';
 
+/** A `!` in front negates nothing; behind a bracket it does, and `[:digit:]` is known. */
+const AS_A_SHELL = { nonegate: true, posix: true };
+
 /**
  * Files that match a glob, folder by folder, by the code units of their names: the same order on every machine, and in memory
  * never more than the names of the folders that are open. No glob library gives both. As in a shell, names that begin with a
- * dot match only where the pattern says the dot, and `**` does not follow links to folders.
+ * dot match only where the pattern says the dot, and `**` does not follow links to folders, while other names do. A link that leads
+ * nowhere is given like a file, so that it is missed. Braces with a slash in them are for `expandBraces` first.
  *
  * @throws FREEBIND_FILE_MISSING when nothing matches, or a folder cannot be read
  */
 export async function* matchingFiles(pattern: string): AsyncGenerator<string, void, undefined> {
-  const { base, glob, maxDepth = Infinity } = picomatch.scan(pattern, { tokens: true, nonegate: true });
+  const { base, glob } = picomatch.scan(pattern.replaceAll(/\/{2,}/g, '/'), AS_A_SHELL);
+  const names = glob.split('/');
+  // Of parentheses with a slash in them it is not known how many names they stand for, as of `**`.
+  const isOpen = /\([^)]*\//.test(glob);
+  const free = isOpen ? 0 : names.findIndex((name) => name.includes('**'));
+  const [heads, rest] = free === -1 ? [names.slice(0, -1), []] : [names.slice(0, free), names.slice(free, -1)];
   // What is no pattern in it may have been escaped all the same.
   yield* search(base.replaceAll(/\\(.)/g, '$1'), {
-    depth: glob.includes('**') ? Infinity : maxDepth,
-    fits: picomatch(glob, { nonegate: true }),
+    heads: heads.map((name) => matcherOf(name, name)),
+    below: free === -1 ? 'none' : rest.some(saysDot) ? 'all' : 'shown',
+    fits: matcherOf(glob, isOpen ? glob : (names.at(-1) ?? '')),
     pattern,
   });
 }
@@ -25,27 +35,64 @@ export async function* filesInFolder(
   folder: string,
   endings: readonly string[],
 ): AsyncGenerator<string, void, undefined> {
-  const fits = picomatch(`**/*.{${endings.join(',')}}`, { nocase: true });
-  yield* search(folder, { depth: Infinity, fits, pattern: `${folder}/**/*.{${endings.join(',')}}` });
+  const pattern = `**/*.{${endings.join(',')}}`;
+  const fits = picomatch(pattern, { nocase: true });
+  yield* search(folder, { heads: [], below: 'shown', fits, pattern: `${folder}/${pattern}` });
+}
+
+/** What a pattern stands for whose braces have a slash in them, in the order written, as a shell has it: `{a,b/c}/*` is `a/*` and `b/c/*`. */
+export function expandBraces(pattern: string): readonly string[] {
+  let depth = 0;
+  let marks: number[] = []; // where the brace and the commas of its alternatives are
+  for (let i = 0; i < pattern.length; i++) {
+    const character = pattern[i];
+    if (character === '\\') i++;
+    else if (character === '{') {
+      if (depth++ === 0) marks = [i];
+    } else if (character === ',' && depth === 1) marks.push(i);
+    else if (character === '}' && depth > 0 && --depth === 0) {
+      if (marks.length < 2 || !pattern.slice(marks[0], i).includes('/')) continue;
+      const [before, after] = [pattern.slice(0, marks[0]), pattern.slice(i + 1)];
+      return marks.flatMap((mark, m) => expandBraces(before + pattern.slice(mark + 1, marks[m + 1] ?? i) + after));
+    }
+  }
+  return [pattern];
 }
 
 /** Whether text has characters of a glob in it. */
 export function isGlob(text: string): boolean {
-  return picomatch.scan(text, { nonegate: true }).isGlob;
+  return picomatch.scan(text, AS_A_SHELL).isGlob;
 }
 
 interface Search {
   /** For messages. */
   readonly pattern: string;
-  /** How many names a path may still have. */
-  readonly depth: number;
-  /** Whether a path, relative to where the search began, is wanted. */
-  readonly fits: (path: string) => boolean;
+  /** What the names of the first folders must match, which may be links. */
+  readonly heads: readonly Matcher[];
+  /** Which folders are entered below those, links never: none, those whose names do not begin with a dot, or all. */
+  readonly below: 'none' | 'shown' | 'all';
+  /** Whether a file is wanted, by its path from where the search began. */
+  readonly fits: Matcher;
+}
+
+type Matcher = (path: string) => boolean;
+
+/** Names that begin with a dot match only if `last`, the pattern of the name, says one: picomatch takes any bracket for it. */
+function matcherOf(pattern: string, last: string): Matcher {
+  const matches = picomatch(pattern, AS_A_SHELL);
+  const dots = saysDot(last);
+  return (path) => (dots || !/(^|\/)\.[^/]*$/.test(path)) && matches(path);
+}
+
+/** Whether names that begin with a dot may match. */
+function saysDot(pattern: string): boolean {
+  return /(^|[/{(,|])\\?\./.test(pattern);
 }
 
 async function* search(folder: string, how: Search): AsyncGenerator<string, void, undefined> {
+  const root = folder === '' || folder.endsWith('/') ? folder : `${folder}/`;
   let found = false;
-  for await (const path of filesBelow(folder, how, '')) {
+  for await (const path of filesBelow(root, how, { below: '', level: 0 })) {
     found = true;
     yield path;
   }
@@ -56,16 +103,28 @@ async function* search(folder: string, how: Search): AsyncGenerator<string, void
   );
 }
 
-async function* filesBelow(folder: string, how: Search, below: string): AsyncGenerator<string, void, undefined> {
-  const { depth, fits } = how;
-  const entries = await entriesOf(`${folder}${folder === '' || below === '' ? '' : '/'}${below}` || '.');
-  for (const entry of entries) {
-    const path = below === '' ? entry.name : `${below}/${entry.name}`;
-    const full = folder === '' ? path : `${folder === '/' ? '' : folder}/${path}`;
-    if (entry.isDirectory()) {
-      if (depth > 1 && !entry.name.startsWith('.')) yield* filesBelow(folder, { ...how, depth: depth - 1 }, path);
-    } else if (fits(path) && (entry.isFile() || (await isFile(full)))) yield full;
+/** `below` is a folder of `root`, and both end with a slash if they are not empty; `level` is how many names `below` has. */
+async function* filesBelow(
+  root: string,
+  how: Search,
+  { below, level }: { readonly below: string; readonly level: number },
+): AsyncGenerator<string, void, undefined> {
+  for (const entry of await entriesOf(root + below || '.')) {
+    const path = below + entry.name;
+    const enters = isEntered(entry, level, how);
+    const fits = how.fits(path);
+    if (!enters && !fits) continue;
+    const kind = entry.isSymbolicLink() ? await stat(root + path).catch(() => undefined) : entry;
+    if (kind?.isDirectory() === true) {
+      if (enters) yield* filesBelow(root, how, { below: `${path}/`, level: level + 1 });
+    } else if (fits && kind?.isFile() !== false) yield root + path;
   }
+}
+
+function isEntered(entry: Dirent, level: number, { heads, below }: Search): boolean {
+  const head = heads[level];
+  if (head !== undefined) return head(entry.name);
+  return below !== 'none' && !entry.isSymbolicLink() && (below === 'all' || !entry.name.startsWith('.'));
 }
 
 async function entriesOf(folder: string): Promise<readonly Dirent[]> {
@@ -77,9 +136,4 @@ async function entriesOf(folder: string): Promise<readonly Dirent[]> {
     );
   });
   return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
-}
-
-/** What a link points to, and file systems that do not tell kinds. */
-async function isFile(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined))?.isFile() === true;
 }
