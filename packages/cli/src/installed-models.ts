@@ -22,9 +22,24 @@ export interface InstalledModels {
 
 /** The lists of models of the spaces that are installed, as `installedWithOptions` finds them for the config here or above. */
 export async function installedModels(folder: string): Promise<readonly ModelManifest[]> {
+  return (await installedHere(folder)).map(({ models }) => models);
+}
+
+/** The same, with what the config gives them. */
+export async function installedHere(folder: string): Promise<readonly InstalledModels[]> {
   const config = await findConfig({ path: folder });
-  const found = await installedWithOptions(config?.folder ?? folder, config?.plugins ?? [], folder);
-  return found.map(({ models }) => models);
+  return installedWithOptions(config?.folder ?? folder, config?.plugins ?? [], folder);
+}
+
+/** The folder that the config gives a model's files: where its option `space` names one of several spaces, to the model of that one alone. CLAP's names one by default. */
+export function folderOf({ models, about }: Model, installed: readonly InstalledModels[]): string | undefined {
+  const own = installed.filter((one) => one.models.space === models.space);
+  return own
+    .map(({ options: { models: folder, space = models.space === 'clap' ? 'clap-general' : undefined } }) => {
+      const told = space === undefined || about.spaces?.some((id) => id === space);
+      return typeof folder === 'string' && told === true ? folder : undefined;
+    })
+    .find((folder) => folder !== undefined);
 }
 
 /**

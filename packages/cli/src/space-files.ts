@@ -1,6 +1,6 @@
 import type { PluginChoice } from '@freebind/core';
 import { allModels, type Model, nameOf, stateOf } from '@freebind/models';
-import { describedIn, type InstalledModels, installedWithOptions } from './installed-models.ts';
+import { describedIn, folderOf, installedWithOptions } from './installed-models.ts';
 
 /** Which model files of a space are there. */
 export interface SpaceFiles {
@@ -19,7 +19,7 @@ export interface SpaceFiles {
 /** Looks where the files of all installed spaces are, of their names and sizes alone; spaces that `plugins` configure are looked for where they are told. */
 export async function spaceFiles(folder: string, plugins: readonly PluginChoice[]): Promise<readonly SpaceFiles[]> {
   const found = await installedWithOptions(folder, plugins, folder);
-  const all = found.flatMap((one) => allModels([one.models]).map((model) => lookAt(model, folderOf(model, one))));
+  const all = found.flatMap((one) => allModels([one.models]).map((model) => lookAt(model, folderOf(model, [one]))));
   return (await Promise.all(all)).flat();
 }
 
@@ -63,11 +63,4 @@ function mendOf(missing: Missing, name: string, folder: string | undefined): str
   const home = first === undefined ? '' : first.path.slice(0, -first.file.path.length - 1);
   const own = `export ${exported.map(({ file }) => file.path).join(', ')} into ${home} (docs/models.md)`;
   return exported.length === missing.length ? own : `${pull}, and ${own}`;
-}
-
-/** The folder that the config gives a model's files: where its option `space` names one of several spaces, to the model of that one alone. CLAP's names one by default. */
-function folderOf({ models, about }: Model, { options }: InstalledModels): string | undefined {
-  const { models: folder, space = models.space === 'clap' ? 'clap-general' : undefined } = options;
-  const told = space === undefined || about.spaces?.some((id) => id === space);
-  return typeof folder === 'string' && told === true ? folder : undefined;
 }

@@ -126,6 +126,33 @@ describe('models', () => {
     expect(verified.stdout).toContain('"status":"missing"');
   });
 
+  test('list, path and verify look where the config has the files, which counts from the config', async () => {
+    const root = scratch();
+    const graph = join(root, 'mine/clap_audio.onnx');
+    mkdirSync(join(root, 'mine'));
+    mkdirSync(join(root, 'below'));
+    writeFileSync(graph, GRAPH);
+    const plugins = [['@freebind/space-clap', { space: 'clap-music', models: 'mine' }]];
+    writeFileSync(join(root, 'freebind.config.json'), JSON.stringify({ plugins }));
+    const here = { cwd: join(root, 'below') };
+    const path = await models(root, ['path', 'clap-music', 'clap_audio.onnx'], {}, here);
+    expect([path.status, path.stdout]).toEqual([0, `${graph}\n`]);
+    const verified = await models(root, ['verify', 'clap-music'], {}, here);
+    expect(verified.stdout).toMatch(/mine\/clap_audio\.onnx: sha256 \w+; nothing to compare it with/);
+    expect(documentOf(await models(root, ['list', '--json'], {}, here))).toMatchObject({
+      models: expect.arrayContaining([
+        expect.objectContaining({
+          model: 'clap/music',
+          files: expect.arrayContaining([expect.objectContaining({ path: graph, place: 'folder' })]),
+        }),
+        expect.objectContaining({
+          model: 'clap/general',
+          files: expect.arrayContaining([expect.objectContaining({ place: 'missing' })]),
+        }),
+      ]),
+    });
+  });
+
   test('forget lets a new export take the place of the old one', async () => {
     const root = scratch();
     const graph = join(root, 'clap/music/clap_audio.onnx');

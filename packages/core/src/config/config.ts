@@ -7,7 +7,7 @@ import type { TrainSection } from './train-section.ts';
 export interface Config {
   /** Where the arithmetic runs, in one line: `'onnx'`, `'onnx:webgpu'`, `'@freebind/backend-onnx'`, `['…', { threads: 2 }]` or `'auto'`. */
   readonly backend?: BackendChoice;
-  /** Plugins to load, and no others: packages or folders, alone or with options, or configured in code. */
+  /** Plugins to load, and no others: packages or folders, alone or with options (of which `models` is a folder, relative to the file), or configured in code. */
   readonly plugins?: readonly PluginChoice[];
   /** Folder of `SPACE.MODALITY.npy` and `.safetensors`. */
   readonly tables?: string;

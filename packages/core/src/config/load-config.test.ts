@@ -20,6 +20,17 @@ describe('a config', () => {
     expect(await readdir(folder)).toEqual([name]); // reading leaves nothing behind
   });
 
+  test('has the models of its plugins beside it', async () => {
+    const plugins = ['a', ['b', { models: 'mine', threads: 2 }], ['c', { models: { of: 'its own' } }], ['d', {}]];
+    const folder = await makeFolder({ 'freebind.config.json': JSON.stringify({ plugins }) });
+    expect((await loadConfig({ path: folder })).plugins).toEqual([
+      'a',
+      ['b', { models: join(folder, 'mine'), threads: 2 }],
+      ['c', { models: { of: 'its own' } }],
+      ['d', {}],
+    ]);
+  });
+
   test('is found above the folder it is looked for from', async () => {
     const folder = await makeFolder({ 'freebind.config.json': '{}', 'a/b/note.txt': '' });
     expect(await loadConfig({ path: join(folder, 'a', 'b') })).toEqual({

@@ -4,7 +4,9 @@ import type { Loader } from 'lilconfig';
 import { type BackendChoice, backendFromEnvironment, overrideBackend } from '../backend-choice.ts';
 import { FreebindError } from '../errors.ts';
 import { DEEPEST, isTooDeep } from '../files/json-depth.ts';
+import { isConfiguredPlugin } from '../plugin-manifest.ts';
 import type { LoadedConfig } from './config.ts';
+import type { PluginChoice } from './plugins.ts';
 
 const NAMES = ['freebind.config.ts', 'freebind.config.mjs', 'freebind.config.json'];
 const KINDS = ['.ts', '.mjs', '.json'];
@@ -55,13 +57,28 @@ export async function findConfig(options: LoadConfigOptions = {}): Promise<Loade
   const found = await (entry.isFile() ? explorer.load(path) : explorer.search(path));
   if (found === null) return undefined;
   const { checkConfig } = await import('./schema.ts');
-  const { tables, bonds, spaces, store, ...config } = checkConfig(found.config, found.filepath);
+  const { tables, bonds, spaces, store, plugins, ...config } = checkConfig(found.config, found.filepath);
   const folder = dirname(found.filepath);
   const backend = overrideBackend(config.backend, options.backend ?? backendFromEnvironment());
   const folders = Object.entries({ tables, bonds, spaces, store }).flatMap(([key, dir]) =>
     dir === undefined ? [] : [[key, resolve(folder, dir)] as const],
   );
-  return { ...config, ...Object.fromEntries(folders), ...(backend && { backend }), file: found.filepath, folder };
+  return {
+    ...config,
+    ...Object.fromEntries(folders),
+    ...(plugins && { plugins: plugins.map((plugin) => withModelsFrom(folder, plugin)) }),
+    ...(backend && { backend }),
+    file: found.filepath,
+    folder,
+  };
+}
+
+/** A plugin whose option `models`, a folder of model files with every space that has some, is relative to `folder`. One that was configured in code has its own. */
+function withModelsFrom(folder: string, plugin: PluginChoice): PluginChoice {
+  if (typeof plugin === 'string' || isConfiguredPlugin(plugin)) return plugin;
+  const [name, options] = plugin;
+  if (!('models' in options) || typeof options.models !== 'string') return plugin;
+  return [name, { ...options, models: resolve(folder, options.models) }];
 }
 
 /** A loader whose errors name the file. */

@@ -13,20 +13,23 @@ export function listModels(command: Command, session: Session): void {
     .addHelpText('after', examples('freebind models list', 'freebind models list --json'))
     .action(async ({ models: folder }: { readonly models?: string }) => {
       const { allModels, nameOf, stateOf } = await import('@freebind/models');
-      const { installedModels } = await import('../../installed-models.ts');
+      const { folderOf, installedHere } = await import('../../installed-models.ts');
       const found = [];
-      for (const model of allModels(await installedModels(process.cwd()))) {
+      const installed = await installedHere(process.cwd());
+      for (const model of allModels(installed.map(({ models }) => models))) {
         const { description, licence, commercial, source, spaces = [] } = model.about;
-        const files = (await stateOf(model, { folder })).map(({ file, path, place, size, sizeFits }) => ({
-          file: file.path,
-          place,
-          path,
-          bytes: size ?? file.size,
-          sizeFits,
-          sha256: file.sha256,
-          url: file.url,
-          note: file.note,
-        }));
+        const files = (await stateOf(model, { folder: folder ?? folderOf(model, installed) })).map(
+          ({ file, path, place, size, sizeFits }) => ({
+            file: file.path,
+            place,
+            path,
+            bytes: size ?? file.size,
+            sizeFits,
+            sha256: file.sha256,
+            url: file.url,
+            note: file.note,
+          }),
+        );
         found.push({ model: nameOf(model), spaces, description, licence, commercial, source, files });
       }
       session.result(

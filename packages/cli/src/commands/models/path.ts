@@ -17,8 +17,13 @@ export function modelPath(command: Command, session: Session): void {
     .action(async (name: string, file: string | undefined, { models: folder }: { readonly models?: string }) => {
       const { FreebindError } = await import('@freebind/core');
       const { findModel, stateOf } = await import('@freebind/models');
-      const { installedModels } = await import('../../installed-models.ts');
-      const all = await stateOf(findModel(await installedModels(process.cwd()), name), { folder });
+      const { folderOf, installedHere } = await import('../../installed-models.ts');
+      const installed = await installedHere(process.cwd());
+      const model = findModel(
+        installed.map(({ models }) => models),
+        name,
+      );
+      const all = await stateOf(model, { folder: folder ?? folderOf(model, installed) });
       const wanted = all.filter((state) => file === undefined || state.file.path === file);
       if (wanted.length === 0)
         throw new FreebindError(

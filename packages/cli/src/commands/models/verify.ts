@@ -15,15 +15,16 @@ export function verifyModels(command: Command, session: Session): void {
     .addHelpText('after', examples('freebind models verify clap-unfused', 'freebind models verify imagebind --json'))
     .action(async (names: readonly string[], { models: folder }: { readonly models?: string }) => {
       const { findModel, nameOf, verifyModel } = await import('@freebind/models');
-      const { installedModels } = await import('../../installed-models.ts');
-      const lists = await installedModels(process.cwd());
+      const { folderOf, installedHere } = await import('../../installed-models.ts');
+      const installed = await installedHere(process.cwd());
+      const lists = installed.map(({ models }) => models);
       const models = names.map((name) => findModel(lists, name));
       const progress = await session.progress();
       const results = [];
       try {
         for (const model of models) {
           const files = await verifyModel(model, {
-            folder,
+            folder: folder ?? folderOf(model, installed),
             signal: session.signal,
             onBytes: (stage, done, total) => progress.update({ stage, done, total, unit: 'bytes' }),
           });
