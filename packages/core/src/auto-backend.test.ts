@@ -1,15 +1,16 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import reference, { ReferenceBackend } from '@freebind/backend-reference';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { makeFolder, pluginPackage } from '../test/toy-plugins.ts';
-import type { BackendManifest } from './backend.ts';
+import type { BackendManifest, BankRunner, Trainer } from './backend.ts';
 import type { BackendProbe, BackendVerdict } from './backend-verdict.ts';
-import { measureBackend } from './backend-rates.ts';
+import { measureBackend, stepOperations } from './backend-rates.ts';
 import { backendCandidates, probeMemory } from './config/backend-candidates.ts';
 import { AutoBackend, type BackendCandidate } from './auto-backend.ts';
 import { FolderStore } from './files/file-store.ts';
 import { freebind } from './freebind.ts';
+import { inputWidth, outputWidth } from './network.ts';
 
 afterEach(() => vi.unstubAllEnvs());
 
@@ -65,7 +66,7 @@ test('measures every candidate, starts the fastest and keeps what was measured',
   const backend = await auto.start();
   expect(await auto.start()).toBe(backend);
   expect(backend.manifest.id).toBe('slow');
-  expect(slow.started).toBe(2); // to be measured, and to be used
+  expect(slow.started).toBe(2); // to be measured, once as nothing is close, and to be used
   expect(verdicts).toMatchObject([{ package: 'slow', remembered: false }]);
   expect(verdicts[0]?.why).toMatch(
     /slow on cpu, 1 thread: 7 GFLOP\/s on FreeBind's training step, against broken does not run here/,
@@ -77,6 +78,24 @@ test('measures every candidate, starts the fastest and keeps what was measured',
   await auto.close();
   await expect(auto.start()).rejects.toMatchObject({ code: 'FREEBIND_CLOSED' });
   expect(slow.closed).toBe(slow.started);
+});
+
+test('measures what is close a second time, and goes by the better of the two', async () => {
+  const [disturbed, steady, slow] = [new Counted('disturbed'), new Counted('steady'), new Counted('slow')];
+  const steps: Readonly<Record<string, readonly number[]>> = { disturbed: [12, 190], steady: [30, 28], slow: [1] };
+  const times = new Map<string, number>();
+  const kept = memory();
+  const auto = new AutoBackend([disturbed, broken('broken'), steady, slow], {
+    memory: kept,
+    measure: async ({ manifest: { id } }) => {
+      const time = times.get(id) ?? 0;
+      times.set(id, time + 1);
+      return { matrix: 1, step: steps[id]?.[time] ?? Number.NaN };
+    },
+  });
+  expect((await auto.start()).manifest.id).toBe('disturbed');
+  expect(Object.fromEntries(times)).toEqual({ disturbed: 2, steady: 2, slow: 1 });
+  expect(kept.kept.probes?.map(({ rates }) => rates?.step)).toEqual([190, undefined, 30, 1]);
 });
 
 test('goes by what is remembered, without starting the others', async () => {
@@ -161,6 +180,26 @@ describe('what is remembered', () => {
     expect(await store.keys()).toHaveLength(1);
   });
 
+  test('is measured anew after a week, as a driver may be there that was not', async () => {
+    const store = new FolderStore(await makeFolder());
+    const candidates = [new Counted('one'), broken('two')].map((one) => ({
+      ...one,
+      identity: { version: '1', options: {} },
+    }));
+    const kept = probeMemory(candidates, store);
+    const now = vi.spyOn(Date, 'now');
+    onTestFinished(() => now.mockRestore());
+    now.mockReturnValue(1e12);
+    const probes = [new Counted('one').probe(3), { package: 'two', problem: 'lacks a driver' }];
+    await kept?.keep(probes);
+    now.mockReturnValue(1e12 + 6 * 86_400_000);
+    expect(await kept?.recall()).toEqual(probes);
+    for (const later of [8, -8]) {
+      now.mockReturnValue(1e12 + later * 86_400_000);
+      expect(await kept?.recall()).toBeUndefined();
+    }
+  });
+
   test('is measured anew when the file is damaged, and not needed where nothing can be written', async () => {
     const folder = await makeFolder();
     const store = new FolderStore(folder);
@@ -242,4 +281,24 @@ test('measures products, and steps where there is training', async () => {
   const { training: _training, ...manifest } = backend.manifest;
   expect(Object.keys(await measureBackend(Object.assign(backend, { manifest })))).toEqual(['matrix']);
   for (const rate of Object.values(rates)) expect(rate).toBeGreaterThan(0);
+});
+
+test('goes by the fastest of several runs: others were disturbed, and do not end the growth of the steps', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const backend = new ReferenceBackend();
+  let runs = 0;
+  /** 10¹¹ operations a second, but for 100 ms more in every other run. */
+  backend.openTrainer = async ({ batch, networks }) => {
+    const layers = networks.p?.layers ?? [];
+    const shape = { batch, input: inputWidth(layers), hidden: 2 * inputWidth(layers), output: outputWidth(layers) };
+    // Nothing else of either is called.
+    return {
+      step: async () => vi.advanceTimersByTime(stepOperations(shape) / 1e8 + (runs++ % 2 === 0 ? 0 : 100)),
+      close: async () => undefined,
+    } as unknown as Trainer;
+  };
+  backend.openBank = async () =>
+    ({ scores: async () => vi.advanceTimersByTime(100), close: async () => undefined }) as unknown as BankRunner;
+  expect((await measureBackend(backend)).step).toBeCloseTo(100, 0);
 });

@@ -32,7 +32,8 @@ const STEPS: readonly StepShape[] = [
 const [MATRIX_WIDTH, MATRIX_ROWS] = [512, 4096];
 /** A run that takes this long says how fast the device is; a shorter one is mostly the way there and back. */
 const LONG_ENOUGH_MS = 60;
-const RUNS = 3;
+/** Runs of one shape, of which the fastest counts. Those of a slow device end when they have taken so long together. */
+const [RUNS, ENOUGH_RUNS_MS] = [5, 300];
 
 /**
  * Measures a backend for a second or a few: products and steps of growing size, until one takes long enough to tell. What it
@@ -94,17 +95,20 @@ async function timeSteps(backend: Backend, { batch, input, hidden, output }: Ste
   }
 }
 
-/** The median of a few runs after one that builds what later ones use; of a slow device one run is enough. */
+/**
+ * The fastest of a few runs after one that builds what later ones use. What else the machine is at makes runs longer, never
+ * shorter: of a median it would be a part, and end the growth at a shape too small to tell.
+ */
 async function timeRuns(run: () => Promise<unknown>): Promise<number> {
   await run();
-  const times: number[] = [];
-  while (times.length < RUNS) {
+  const began = performance.now();
+  let fastest = Infinity;
+  for (let runs = 0; runs < RUNS && performance.now() - began < ENOUGH_RUNS_MS; runs++) {
     const start = performance.now();
     await run();
-    times.push(performance.now() - start);
-    if ((times[0] ?? 0) > 10 * LONG_ENOUGH_MS) break;
+    fastest = Math.min(fastest, performance.now() - start);
   }
-  return times.sort((a, b) => a - b)[Math.floor(times.length / 2)] ?? Number.NaN;
+  return fastest;
 }
 
 /** 10⁹ operations a second, to the three digits that a short probe has. */

@@ -59,8 +59,14 @@ function nameOf(choice: PluginChoice): { readonly name?: string; readonly own: o
 }
 
 /**
- * Keeps probes in the user's cache, one file for each machine, version of Node and set of candidates; undefined when one of
- * them was configured in code, so that nobody can tell whether it is the same again.
+ * For how long probes are gone by: what a probe cannot see changes, such as a driver that was installed, and what it measured may
+ * have been disturbed. `freebind doctor` measures at once.
+ */
+const KEPT_MS = 7 * 24 * 3600 * 1000;
+
+/**
+ * Keeps probes in the user's cache for a week, one file for each machine, version of Node and set of candidates; undefined when one
+ * of them was configured in code, so that nobody can tell whether it is the same again.
  */
 export function probeMemory(
   candidates: readonly BackendCandidate[],
@@ -82,17 +88,19 @@ export function probeMemory(
       return bytes === undefined ? undefined : readProbes(bytes);
     },
     keep: async (probes) => {
-      const text = `${JSON.stringify({ madeFrom, probes }, undefined, 2)}\n`;
+      const text = `${JSON.stringify({ madeFrom, at: Date.now(), probes }, undefined, 2)}\n`;
       await store.put(key, new TextEncoder().encode(text)).catch(() => undefined);
     },
   };
 }
 
-/** What an earlier run kept; undefined for anything else, which is then measured and written anew. */
+/** What a run of the last days kept; undefined for anything else, which is then measured and written anew. */
 function readProbes(bytes: Uint8Array): readonly BackendProbe[] | undefined {
   try {
     const json: unknown = JSON.parse(new TextDecoder().decode(bytes));
-    const probes = typeof json === 'object' && json !== null && 'probes' in json ? json.probes : undefined;
+    if (typeof json !== 'object' || json === null || !('at' in json && 'probes' in json)) return undefined;
+    const { at, probes } = json;
+    if (!(typeof at === 'number' && Math.abs(Date.now() - at) < KEPT_MS)) return undefined;
     return Array.isArray(probes) && probes.length > 0 && probes.every(isProbe) ? probes : undefined;
   } catch {
     return undefined;
