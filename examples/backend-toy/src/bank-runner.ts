@@ -1,4 +1,11 @@
-import { type BankRunner, FreebindError, type Matrix, matrix, type Table } from '@freebind/core';
+import {
+  type BankRunner,
+  checkAggregationTemperature,
+  FreebindError,
+  type Matrix,
+  matrix,
+  type Table,
+} from '@freebind/core';
 import { at, dot } from './layers.ts';
 import type { Lifetime } from './lifetime.ts';
 
@@ -27,9 +34,7 @@ export class MyBankRunner implements BankRunner {
   }
 
   async aggregate(queries: Matrix, temperature: number): Promise<Matrix> {
-    if (!(temperature > 0)) {
-      throw new FreebindError('FREEBIND_ARGUMENT_INVALID', `The temperature is ${temperature}; it must be above 0.`);
-    }
+    checkAggregationTemperature(temperature);
     const { cols } = this.#values ?? this.#keys;
     const sums = new Float64Array(queries.rows * cols);
     const weights = new Float64Array(queries.rows);

@@ -57,7 +57,7 @@ export interface ProjectorRunner {
 }
 
 export interface BankRunner {
-  /** softmax(queries · keysᵀ / temperature) · values: [n, dk] → [n, dv]. Not normalised. @throws FREEBIND_ARGUMENT_INVALID unless temperature > 0 */
+  /** softmax(queries · keysᵀ / temperature) · values: [n, dk] → [n, dv]. Not normalised. @throws FREEBIND_ARGUMENT_INVALID unless `temperature` is above 0 and finite */
   aggregate(queries: Matrix, temperature: number): Promise<Matrix>;
   /**
    * queries · keysᵀ: [n, dk] → [n, m], of rows of any length, with factors in the precision of what is returned, whatever a backend
