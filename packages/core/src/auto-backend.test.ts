@@ -5,7 +5,7 @@ import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { makeFolder, pluginPackage } from '../test/toy-plugins.ts';
 import type { BackendManifest, BankRunner, Trainer } from './backend.ts';
 import type { BackendProbe, BackendVerdict } from './backend-verdict.ts';
-import { measureBackend, stepOperations } from './backend-rates.ts';
+import { type BackendRates, measureBackend, stepOperations } from './backend-rates.ts';
 import { backendCandidates, probeMemory } from './config/backend-candidates.ts';
 import { AutoBackend, type BackendCandidate } from './auto-backend.ts';
 import { FolderStore } from './files/file-store.ts';
@@ -96,6 +96,30 @@ test('measures what is close a second time, and goes by the better of the two', 
   expect((await auto.start()).manifest.id).toBe('disturbed');
   expect(Object.fromEntries(times)).toEqual({ disturbed: 2, steady: 2, slow: 1 });
   expect(kept.kept.probes?.map(({ rates }) => rates?.step)).toEqual([190, undefined, 30, 1]);
+});
+
+test('measures what trains a second time, however much faster something that does not is at products', async () => {
+  const rates: Readonly<Record<string, readonly BackendRates[]>> = {
+    one: [
+      { matrix: 20, step: 12 },
+      { matrix: 20, step: 40 },
+    ],
+    other: [{ matrix: 20, step: 30 }],
+    products: [{ matrix: 900 }],
+  };
+  const times = new Map<string, number>();
+  const auto = new AutoBackend(
+    Object.keys(rates).map((name) => new Counted(name)),
+    {
+      measure: async ({ manifest: { id } }) => {
+        const time = times.get(id) ?? 0;
+        times.set(id, time + 1);
+        return rates[id]?.[time] ?? rates[id]?.[0] ?? { matrix: Number.NaN };
+      },
+    },
+  );
+  expect((await auto.start()).manifest.id).toBe('one');
+  expect(Object.fromEntries(times)).toEqual({ one: 2, other: 2, products: 1 });
 });
 
 test('goes by what is remembered, without starting the others', async () => {

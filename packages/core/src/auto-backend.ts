@@ -1,6 +1,6 @@
 import type { Backend, BackendManifest } from './backend.ts';
 import { measureBackend } from './backend-rates.ts';
-import { type BackendProbe, type BackendVerdict, judge, rankProbes, speedOf } from './backend-verdict.ts';
+import { type BackendProbe, type BackendVerdict, judge, rankProbes } from './backend-verdict.ts';
 import { wirePlugins } from './container.ts';
 import { FreebindError } from './errors.ts';
 import { backendOf } from './backend-choice.ts';
@@ -66,8 +66,11 @@ export async function probeBackends(
 ): Promise<readonly BackendProbe[]> {
   const probes: BackendProbe[] = [];
   for (const candidate of candidates) probes.push(await probeBackend(candidate, measure));
-  const fastest = Math.max(...probes.map(speedOf));
-  const isClose = (probe: BackendProbe): boolean => speedOf(probe) > 0 && speedOf(probe) * CLOSE >= fastest;
+  const [best] = rankProbes(probes);
+  // Of the kind of rate that decides: what does not train is not close to what does, however fast its products are.
+  const kind = best?.rates?.step === undefined ? 'matrix' : 'step';
+  const rateOf = (probe: BackendProbe | undefined): number => probe?.rates?.[kind] ?? 0;
+  const isClose = (probe: BackendProbe): boolean => rateOf(probe) > 0 && rateOf(probe) * CLOSE >= rateOf(best);
   if (probes.filter(isClose).length < 2) return probes;
   for (const [i, candidate] of candidates.entries()) {
     const first = probes[i];
