@@ -160,6 +160,8 @@ export class TfjsTrainer implements Trainer {
     const step = trainStep(this.#options, shared, this.#block);
     const opening = this.#device.open(step.compiled).then((program) => ({ step, program }));
     this.#programs.set(shared, opening);
+    // The next step tries again.
+    opening.catch(() => this.#programs.delete(shared));
     return opening;
   }
 

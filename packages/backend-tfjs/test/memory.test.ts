@@ -10,10 +10,12 @@ import {
   tableOf,
   type TrainerOptions,
 } from '@freebind/core';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { Device } from '../src/device.ts';
+import { Lifetime } from '../src/lifetime.ts';
 import { Program } from '../src/program.ts';
 import { TfjsBackend } from '../src/tfjs-backend.ts';
+import { TfjsTrainer } from '../src/trainer.ts';
 
 const unit = (rows: number, cols: number, name: string): Matrix =>
   normaliseRows(normalMatrix(rows, cols, random(name)));
@@ -115,6 +117,17 @@ test('a trainer that closes while its program is being opened leaves nothing', a
   }
   expect(await backend.memory()).toEqual(before);
   await backend.close();
+});
+
+test('a step whose program cannot be opened fails, and the next one opens it', async () => {
+  const device = new Device();
+  await device.start({ runtime: 'cpu', threads: 1 });
+  const trainer = await TfjsTrainer.open(training(), device, new Lifetime('trainer'));
+  vi.spyOn(device, 'open').mockRejectedValueOnce(new Error('no memory now'));
+  await expect(trainer.step(step(0))).rejects.toThrow('no memory now');
+  expect((await trainer.step(step(0))).loss).toBeGreaterThan(0);
+  await trainer.close();
+  await device.close();
 });
 
 describe('a state', () => {
