@@ -5,7 +5,7 @@ import { discardWorkFolder, openWorkFolder, paceMeter, type Shard, type WorkFold
 import { findChanged, LOOKS, warnBeside, warnOf } from './changed.ts';
 import { type ChunkOptions, embedChunk } from './embed-chunk.ts';
 import type { EmbedEvent, Skipped } from './events.ts';
-import { clearMarker, columnsOf, type EmbeddedTable, isFinishing, writeTables } from './finish.ts';
+import { clearMarker, columnsOf, type EmbeddedTable, isFinishing, unmarkWhole, writeTables } from './finish.ts';
 import type { Item, Items } from './items.ts';
 import { chunksOf, listItems } from './listing.ts';
 import { mapAhead } from './map-ahead.ts';
@@ -105,6 +105,7 @@ export async function* embedFiles(options: EmbedOptions): AsyncGenerator<EmbedEv
   const isEmpty = (await readTotals(folder)).chunks === 0;
   const work = await openWorkFolder(folder, { ...identity, shard }, { replace: replace || isEmpty });
   try {
+    await unmarkWhole(out, modality);
     const part = await Part.open(folder, columnsOf(identity));
     try {
       yield* embedRest(part, { ...options, shard }, { identity, neighbours, work });

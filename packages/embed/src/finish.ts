@@ -1,4 +1,4 @@
-import { readFile, rm, rmdir, stat } from 'node:fs/promises';
+import { readFile, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { FreebindError, isFreebindError } from '@freebind/core';
@@ -38,6 +38,8 @@ export interface EmbeddedTable {
   readonly shape: readonly [rows: number, cols: number];
 }
 
+/** What the marker says while tables are written, and from when they are whole. */
+const UNFINISHED = '';
 const WHOLE = 'whole';
 
 /** Names of the columns of a part: one of rows a space, ids, and skipped inputs as JSON lines. */
@@ -61,7 +63,7 @@ export async function writeTables(options: FinishOptions): Promise<readonly Embe
   const lock = await lockWhenFree(out, signal);
   const files: AtomicFile[] = [];
   try {
-    await writeFileAtomic(markerPath(out, modality), '');
+    await writeFileAtomic(markerPath(out, modality), UNFINISHED);
     for (const path of [...targets.map(({ path }) => path), idsPath(out, modality), skipped])
       files.push(await createFileAtomic(path));
     for (const [t, { space }] of targets.entries())
@@ -93,7 +95,7 @@ export async function writeTables(options: FinishOptions): Promise<readonly Embe
 
 /** Whether tables of a modality were being written to `out` by a run that did not come to its end. */
 export async function isFinishing(out: string, modality: string): Promise<boolean> {
-  return (await stat(markerPath(out, modality)).catch(() => undefined)) !== undefined;
+  return (await readMarker(out, modality)) === UNFINISHED;
 }
 
 /** Says that the tables are whole, so that whoever is killed in clearing the parts away need only go on with that. */
@@ -103,7 +105,12 @@ export async function markWhole(out: string, modality: string): Promise<void> {
 
 /** Whether the last tables of a modality that were written to `out` are whole, and their parts were being cleared away. */
 export async function isWhole(out: string, modality: string): Promise<boolean> {
-  return (await readFile(markerPath(out, modality), 'utf8').catch(() => '')) === WHOLE;
+  return (await readMarker(out, modality)) === WHOLE;
+}
+
+/** Says that a part there is no longer one that the whole tables were made from. Other shards may do the same at once. */
+export async function unmarkWhole(out: string, modality: string): Promise<void> {
+  if (await isWhole(out, modality)) await rm(markerPath(out, modality), { force: true });
 }
 
 /** Removes what is left of a modality's unfinished work when its parts are gone. */
@@ -149,6 +156,10 @@ async function lockWhenFree(out: string, signal: AbortSignal | undefined): Promi
       await wait(500);
     }
   }
+}
+
+async function readMarker(out: string, modality: string): Promise<string | undefined> {
+  return readFile(markerPath(out, modality), 'utf8').catch(() => undefined);
 }
 
 function markerPath(out: string, modality: string): string {

@@ -67,6 +67,39 @@ test('shards of another list that were made after such a kill are merged', async
   expect(filesIn(out)).toEqual(filesIn(whole));
 });
 
+/** Leaves `out` as a merge of two shards that is killed when only its marker is left to clear away. */
+async function killedMerge(out: string): Promise<void> {
+  for (const index of [0, 1]) await runAll(embedFiles(options(out, index, 2)));
+  for await (const event of mergeShards({ out, modality: 'text', spaces: ['a', 'b'] }))
+    if (event.type === 'done') break;
+  for (const index of [0, 1]) rmSync(join(out, `.embed/text/${index}-of-2`), { recursive: true });
+}
+
+test('shards of the same list that were embedded anew after such a kill are merged', async () => {
+  const [whole, out] = [scratch(), scratch()];
+  // The same names and model files, and other rows: what changed files give.
+  const changed = [new ToySpace('a', { refuses: 'word 7' }), new ToySpace('b')];
+  await runAll(embedFiles({ ...options(whole, 0, 1), spaces: changed }));
+  await killedMerge(out);
+  for (const index of [0, 1]) await runAll(embedFiles({ ...options(out, index, 2), spaces: changed, replace: true }));
+  const { result } = await runAll(mergeShards({ out, modality: 'text', spaces: ['a', 'b'], replace: true }));
+  expect(result.reused).toBe(false);
+  expect(filesIn(out)).toEqual(filesIn(whole));
+});
+
+test('whole tables are not replaced by a run or a merge of another list after such a kill, unless told to', async () => {
+  const [out, other] = [scratch(), scratch()];
+  await killedMerge(out);
+  const exists = { code: 'FREEBIND_OUTPUT_EXISTS' };
+  await expect(runAll(embedFiles(options(out, 0, 1, words(90))))).rejects.toMatchObject(exists);
+  await expect(runAll(embedFiles(options(out, 0, 2, words(90))))).rejects.toMatchObject(exists);
+  for (const index of [0, 1]) {
+    await runAll(embedFiles(options(other, index, 2, words(90))));
+    renameSync(join(other, `.embed/text/${index}-of-2`), join(out, `.embed/text/${index}-of-2`));
+  }
+  await expect(merge(out)).rejects.toMatchObject(exists);
+});
+
 test('a merge does not make a second table of a space in another format, unless told to', async () => {
   const out = scratch();
   await runAll(embedFiles(options(out, 0, 1)));
