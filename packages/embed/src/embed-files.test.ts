@@ -18,6 +18,7 @@ import { filesIn, runAll, scratch, textItems, words } from '../test/embedding.ts
 import { ToySpace } from '../test/toy-spaces.ts';
 import { embedFiles, type EmbedOptions } from './embed-files.ts';
 import { filesOf } from './inputs.ts';
+import { mergeShards } from './merge-shards.ts';
 
 const options = (out: string, more: Partial<EmbedOptions> = {}): EmbedOptions => ({
   spaces: [new ToySpace('a', { model: '1' })],
@@ -291,6 +292,17 @@ describe('embedFiles', () => {
       code: 'FREEBIND_OUTPUT_EXISTS',
       message: expect.stringContaining('something else wrote it since'),
     });
+  });
+
+  test('takes a table for its own whose record has no head, as older ones', async () => {
+    const out = scratch();
+    await runAll(embedFiles(options(out)));
+    const record = join(out, 'a.text.json');
+    const { head: _, ...older } = JSON.parse(readFileSync(record, 'utf8')) as Record<string, unknown>;
+    writeFileSync(record, JSON.stringify(older));
+    expect((await runAll(embedFiles(options(out)))).result.reused).toBe(true);
+    const merged = await runAll(mergeShards({ out, modality: 'text', spaces: ['a'] }));
+    expect(merged.result).toMatchObject({ rows: 40, reused: true });
   });
 
   test('knows finished tables in a copy of their folder', async () => {

@@ -33,8 +33,8 @@ interface TableRecord extends RunSettings {
   readonly space: SpaceIdentity;
   readonly rows: number;
   readonly skipped: number;
-  /** CRC-32 of the first bytes of the table, as `headOf` gives it: by it a table that something else wrote since is told apart. */
-  readonly head: number;
+  /** CRC-32 of the first bytes of the table, as `headOf` gives it: by it a table that something else wrote since is told apart. Older records lack it. */
+  readonly head?: number;
 }
 
 /** The files of a table in a table folder. */
@@ -108,7 +108,7 @@ export async function findMade(
       made === undefined
         ? 'there is no record of how'
         : (findDifference({ space: made.space, ...settingsOf(made) }, { space, ...settingsOf(identity) }) ??
-          (made.head === (await headOf(path)) ? undefined : 'something else wrote it since'));
+          ((await isOf(made, path)) ? undefined : 'something else wrote it since'));
     if (difference !== undefined)
       throw new FreebindError(
         'FREEBIND_OUTPUT_EXISTS',
@@ -130,7 +130,7 @@ export async function findAnyMade(
   const made = [];
   for (const { path, record } of targets) {
     const found = (await isThere(path)) ? await readRecord(record) : undefined;
-    if (found === undefined || found.head !== (await headOf(path))) return undefined;
+    if (found === undefined || !(await isOf(found, path))) return undefined;
     made.push({ dimension: found.space.dimension, rows: found.rows, skipped: found.skipped });
   }
   return made;
@@ -138,6 +138,11 @@ export async function findAnyMade(
 
 function settingsOf({ modality, dtype, batch, inputs }: RunSettings): RunSettings {
   return { modality, dtype, batch, inputs };
+}
+
+/** Whether a record is of the table at `path`, as far as it says. */
+async function isOf({ head }: TableRecord, path: string): Promise<boolean> {
+  return head === undefined || head === (await headOf(path));
 }
 
 async function headOf(path: string): Promise<number> {
