@@ -54,13 +54,13 @@ function watchForLostWork(session: Session): () => void {
 
 /**
  * `freebind … | head` closes our stdout early; that is not an error of ours. A terminal that is gone is none either: SIGHUP says
- * so too, and the work is to stop where it can continue.
+ * so too, and the work is to stop where it can continue. The same code from a file is a disk that fails, and what was said is lost.
  */
 function quietOnClosedPipe(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EPIPE') process.exit(OK);
-      if (error.code !== 'EIO') throw error;
+      if (error.code !== 'EIO' || !stream.isTTY) throw error;
     });
   }
 }

@@ -24,9 +24,10 @@ interrupt.signal.onabort = () => setTimeout(() => process.exit(interrupt.status)
 setInterval(() => undefined, 1000);
 console.log('listens');
 `;
-/** Is told of a write that failed as it does on a terminal that is gone. */
-const WITHOUT_TERMINAL = `
+/** Is told of a write that failed as it does on a terminal that is gone, and on a disk that fails. */
+const afterFailedWrite = (isTerminal: boolean): string => `
 import { run } from '${new URL('../dist/run.js', import.meta.url).href}';
+process.stderr.isTTY = ${isTerminal};
 const status = run(['models', 'list', '--json']);
 process.stderr.emit('error', Object.assign(new Error('write EIO'), { code: 'EIO' }));
 process.exitCode = await status;
@@ -59,7 +60,11 @@ test('a session that ends says so twice, and the work still has its time to stop
   expect(await once(child, 'close')).toEqual([129, null]);
 });
 
-test('a terminal that is gone does not end the work', async () => {
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', WITHOUT_TERMINAL], { stdio: 'ignore' });
-  expect(await once(child, 'close')).toEqual([0, null]);
+test.each([
+  ['a terminal that is gone does not end the work', true, 0],
+  ['a file that cannot be written on does', false, 1],
+])('%s', async (_, isTerminal, status) => {
+  const script = afterFailedWrite(isTerminal);
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', script], { stdio: 'ignore' });
+  expect(await once(child, 'close')).toEqual([status, null]);
 });
