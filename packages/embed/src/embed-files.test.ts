@@ -133,13 +133,17 @@ describe('embedFiles', () => {
     ] as const)
       writeFileSync(join(media, name), text);
     mkdirSync(join(media, 'c.txt'));
-    const items = filesOf([...['a', 'b', 'c'].map((name) => join(media, `${name}.txt`)), 'a dog'], 'text');
+    const items = filesOf(
+      [...['a', 'b', 'c'].map((name) => join(media, `${name}.txt`)), 'a dog', 'http://127.0.0.1:1/a.txt'],
+      'text',
+    );
     const { events } = await runAll(embedFiles(options(out, { items })));
     const said = events.flatMap((event) => (event.type === 'skipped' ? [event.message] : []));
     expect(said).toEqual([
       expect.stringMatching(/b\.txt is empty/),
       expect.stringMatching(/c\.txt is not a file/),
       expect.stringMatching(/^a dog could not be read .*`--lines`/),
+      expect.not.stringContaining('--lines'),
     ]);
     expect(said.join(' ')).not.toMatch(/picture|sound/);
   });

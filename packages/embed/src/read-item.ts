@@ -67,12 +67,12 @@ function pathOf({ path, id }: Item, modality: Modality): string {
   );
 }
 
-/** The content of a text file; a path that is none may be meant as a text. */
+/** The content of a text file or an address; a path that is none may be meant as a text. */
 async function readText(path: string, signal: AbortSignal): Promise<string> {
   try {
     return decodeText(await readSource(path, { signal }), path);
   } catch (error) {
-    if (!isFreebindError(error, 'FREEBIND_FILE_MISSING')) throw error;
+    if (!isFreebindError(error, 'FREEBIND_FILE_MISSING') || /^https?:\/\//i.test(path)) throw error;
     throw new FreebindError(
       error.code,
       `${error.message} If it is a text itself, write it in a file, one text a line, and give that (\`--lines\`).`,
