@@ -37,11 +37,12 @@ export async function fetchAddress<T>(
     } catch (error) {
       const interruption = interruptionOf(url, error);
       if (interruption === undefined) throw error;
+      const asksFor = interruption.waitMs ?? 0; // milliseconds
       const pauseMs = interruption.waitMs ?? WAIT_MS * 2 ** (tries - 1);
       if (tries === TRIES || Date.now() + pauseMs > endsAt)
         throw new FreebindError(
           'FREEBIND_FILE_MISSING',
-          `${interruption.message}, asked ${tries} times${interruption.waitMs === undefined ? '' : ` (it asks to wait ${pauseMs / 1000} s)`}. Try again later.`,
+          `${interruption.message}, asked ${tries === 1 ? 'once' : `${tries} times`}${asksFor > 0 ? ` (it asks to wait ${asksFor / 1000} s)` : ''}. Try again later.`,
           { cause: interruption },
         );
       await wait(pauseMs, undefined, { signal });

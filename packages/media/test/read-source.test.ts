@@ -95,13 +95,13 @@ describe('an address that fails', () => {
     const { address, asked } = await failing(...Array.from({ length: 9 }, () => busy(429, '0')));
     await expect(readSource(address)).rejects.toMatchObject({
       ...refused,
-      message: expect.stringContaining('answered 429 Too Many Requests, asked 4 times'),
+      message: expect.stringContaining('answered 429 Too Many Requests, asked 4 times. Try'),
     });
     expect(asked()).toBe(4);
     const patient = await failing(busy(503, '3600'));
     await expect(readSource(patient.address)).rejects.toMatchObject({
       ...refused,
-      message: expect.stringContaining('(it asks to wait 3600 s)'),
+      message: expect.stringContaining('asked once (it asks to wait 3600 s)'),
     });
     const absent = await failing(busy(404));
     await expect(readSource(absent.address)).rejects.toMatchObject(refused);
