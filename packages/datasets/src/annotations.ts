@@ -55,12 +55,17 @@ export async function readJson<Schema extends z.ZodType>(
   throw copy.wrong(path, `${issue?.path.join('.') || 'the file'}: ${issue?.message ?? 'not as expected'}.`);
 }
 
-/** Refuses ids that stand for two things. @throws FREEBIND_FILE_INVALID listing them */
-export function refuseDuplicates(copy: LocalCopy, path: string, what: string, ids: readonly string[]): void {
+/** Refuses ids that stand for two things, with what to do about it. @throws FREEBIND_FILE_INVALID listing them */
+export function refuseDuplicates(
+  copy: LocalCopy,
+  path: string,
+  what: string,
+  ids: readonly string[],
+  advice = 'Get the file again from its source.',
+): void {
   const seen = new Set<string>();
   const twice = ids.filter((id) => seen.size === seen.add(id).size);
-  if (twice.length > 0)
-    throw copy.wrong(path, `${what} ${listed(twice)} stand in it twice. Get the file again from its source.`);
+  if (twice.length > 0) throw copy.wrong(path, `${what} ${listed(twice)} stand in it twice. ${advice}`);
 }
 
 /** Names of files that are called by the video alone, with a Y before it or not: only of a video with one clip, or one sound would stand for several. */

@@ -36,6 +36,7 @@ export function captionSet(
     path,
     'Captions',
     items.flatMap(({ captions }) => captions.map(({ id }) => id)),
+    'Give every caption an id of its own.', // they may be numbered anew for each item
   );
   const gallery: SetItem[] = [];
   const queries: SetItem[] = [];

@@ -332,7 +332,7 @@ describe('annotations that are not what they should be', () => {
           })),
         }),
       },
-      /Captions 0 stand in it twice/,
+      /Captions 0 stand in it twice\. Give every caption an id of its own/,
     ],
     [
       'flickr30k',
