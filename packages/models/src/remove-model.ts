@@ -42,6 +42,13 @@ export async function removeModel(
       await rm(target, { force: true });
       await discardPart(target);
     }
+    // What has arrived of an export is a copy.
+    for (const target of spared.map((path) => join(home, path))) {
+      const size = await sizeOf(partOf(target));
+      if (size > 0) paths.push(partOf(target));
+      bytes += size;
+      await discardPart(target);
+    }
     await updateRecord(home, (record) => {
       for (const path of own) delete record.files[path];
     });
@@ -49,7 +56,7 @@ export async function removeModel(
     await lock.release();
   }
   // Folders that are empty now; others keep what is not ours.
-  const folders = new Set(own.map((path) => dirname(join(home, path))));
+  const folders = new Set(mine.map(({ path }) => dirname(join(home, path))));
   for (const folder of folders) if (folder !== home) await rmdir(folder).catch(() => undefined);
   return { paths, bytes, kept };
 }

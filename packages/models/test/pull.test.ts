@@ -553,7 +553,9 @@ test('remove leaves exports, which nothing brings back, unless it is forced', as
   const { pulled, target, env } = await pull(model, { from: exported() });
   await pulled;
   expect(await removeModel(model, { env })).toEqual({ paths: [], bytes: 0, kept: [target] });
-  expect(existsSync(target)).toBe(true);
+  writeFileSync(`${target}.part`, 'abc'); // of a copy that was stopped
+  expect(await removeModel(model, { env })).toEqual({ paths: [`${target}.part`], bytes: 3, kept: [target] });
+  expect([existsSync(target), existsSync(`${target}.part`)]).toEqual([true, false]);
   expect(await removeModel(model, { env, force: true })).toEqual({ paths: [target], bytes: BYTES.length, kept: [] });
   expect(existsSync(target)).toBe(false);
 });
