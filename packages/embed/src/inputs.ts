@@ -65,7 +65,7 @@ export function textsOf(file: string): Items {
   };
 }
 
-/** The fields of a JSON Lines file that are texts and their ids. */
+/** The fields of a JSON Lines file that are texts and their ids: strings, or whole numbers below 2^53, by their value (1.0 is 1). */
 export interface FieldChoice {
   readonly text: string;
   /** Default: the texts, with their line breaks as spaces. */
@@ -126,7 +126,7 @@ function stringAt(record: unknown, field: string, place: string): string {
   const fields = typeof record === 'object' && record !== null ? Object.entries(record) : [];
   const [, value] = fields.find(([name]) => name === field) ?? [];
   if (typeof value === 'string') return value;
-  // What JSON has as a number has lost digits here if it is a large one, and its own writing if it is a fraction.
+  // A whole number is taken by its value: 1.0, 1e3 and -0 are 1, 1000 and 0. A large one has lost digits here, and a fraction its writing.
   if (Number.isSafeInteger(value)) return String(value);
   if (typeof value === 'number')
     throw new FreebindError(
