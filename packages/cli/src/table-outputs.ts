@@ -16,7 +16,7 @@ export interface TableOutput extends RowsToWrite {
 export async function refuseTable(output: TableOutput, force: boolean | undefined): Promise<void> {
   const { path, twin } = tableFiles(output.out, output.space, output.modality);
   for (const file of [path, twin]) await refuseExisting(file, force);
-  await checkAligned(output.out, output);
+  await checkAligned(output.out, output, 'Choose another folder with --out.');
 }
 
 /** Removes what a table that is replaced would leave: what `embed` says of how it made it, and the table in the other format. */

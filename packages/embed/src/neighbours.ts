@@ -32,11 +32,12 @@ export function skippedPath(dir: string, modality: string): string {
   return idsPath(dir, modality).replace(/ids\.txt$/, 'skipped.jsonl');
 }
 
-/** The tables of `modality` in `dir` but for those of `spaces`; undefined where there are none. @throws FREEBIND_FILE_INVALID */
+/** The tables of `modality` in `dir` but for those of `spaces`; undefined where there are none. `advice` is what a message tells to do. @throws FREEBIND_FILE_INVALID */
 export async function findNeighbours(
   dir: string,
   modality: string,
   spaces: readonly string[],
+  advice = 'Give the inputs it was made from, or embed all spaces in one run into another folder.',
 ): Promise<Neighbours | undefined> {
   const names = await readdir(dir).catch((): string[] => []);
   const paths = names.sort().flatMap((name) => {
@@ -52,7 +53,7 @@ export async function findNeighbours(
   const misaligned = (found: string): FreebindError =>
     new FreebindError(
       'FREEBIND_ROWS_MISALIGNED',
-      `${first} is there already, and row i of ${modality} must be the same input in every space, but ${found}. Give the inputs it was made from, or embed all spaces in one run into another folder.`,
+      `${first} is there already, and row i of ${modality} must be the same input in every space, but ${found}. ${advice}`,
     );
   return {
     paths,
@@ -80,12 +81,16 @@ export async function findNeighbours(
 
 /**
  * Refuses rows that something else than `embedFiles` is to write to a folder, where row i is not the same input as in the tables of
- * other spaces there. Without `ids` only their number is compared.
+ * other spaces there. Without `ids` only their number is compared. The message ends with `advice`, which says what to do.
  *
  * @throws FREEBIND_ROWS_MISALIGNED FREEBIND_FILE_INVALID
  */
-export async function checkAligned(dir: string, { space, modality, rows, ids }: RowsToWrite): Promise<void> {
-  const neighbours = await findNeighbours(dir, modality, [space]);
+export async function checkAligned(
+  dir: string,
+  { space, modality, rows, ids }: RowsToWrite,
+  advice: string,
+): Promise<void> {
+  const neighbours = await findNeighbours(dir, modality, [space], advice);
   if (neighbours === undefined) return;
   if (ids !== undefined) {
     const check = neighbours.align();
