@@ -122,7 +122,7 @@ async function embedSide(
     if (!isFreebindError(error, 'FREEBIND_OUTPUT_EXISTS')) throw error;
     throw new FreebindError(
       error.code,
-      `${dir} has embeddings of other files or settings than those of ${resolve(choice.root)}. Name another folder for these: --tables DIR; --force throws away those that are there. (${error.message})`,
+      `${dir} has tables with which this evaluation of ${resolve(choice.root)} cannot go on. Name another folder for its own: --tables DIR; --force throws away those that are there. (${error.message})`,
       { cause: error },
     );
   } finally {

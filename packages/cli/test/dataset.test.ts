@@ -129,7 +129,18 @@ describe('eval --dataset', () => {
     const other = clotho();
     const { status, stderr } = await run([...args, '--root', other]);
     expect(status).toBe(1);
-    expect(stderr).toContain(`than those of ${other}. Name another folder for these: --tables DIR;`);
+    expect(stderr).toContain(
+      `this evaluation of ${other} cannot go on. Name another folder for its own: --tables DIR;`,
+    );
+  });
+
+  test('does not say of tables without a record what they were made from', async () => {
+    const tables = join(scratch(), 'tables');
+    const args = ['--dataset', 'clotho', '--root', clotho(), '--recipe', 'imagebind', '--tables', tables];
+    expect((await run(args)).status).toBe(0);
+    rmSync(join(tables, 'imagebind.text.json'));
+    const { status, stderr } = await run(args);
+    expect([status, stderr]).toEqual([1, expect.stringMatching(/cannot go on.*--tables DIR.*no record of how/)]);
   });
 
   test('refuses tables in which an id stands for two rows', async () => {
