@@ -36,6 +36,15 @@ export async function findChanged(
   return found;
 }
 
+/**
+ * When the first of `paths` was written or copied there, by the clock of their disk: milliseconds since 1970. A copy that keeps the times
+ * of the content gives every file a new ctime, the inputs' as the tables'.
+ */
+export async function writtenAt(paths: readonly string[]): Promise<number> {
+  const stats = await Promise.all(paths.map(async (path) => stat(path)));
+  return Math.min(...stats.map(({ mtimeMs, ctimeMs }) => Math.max(mtimeMs, ctimeMs)));
+}
+
 /** Says that rows that were kept are of files as they were then: another time is no other content, which only a reader of all files could tell. */
 export function warnOf(
   { files, first }: Changed,

@@ -35,6 +35,12 @@ async function stopAfter(rows: number, given: EmbedOptions): Promise<void> {
   for await (const event of embedFiles(given)) if (event.type === 'rows' && event.rows >= rows) return;
 }
 
+/** Leaves files as a copy does that keeps the times of their content. */
+async function asCopied(paths: readonly string[]): Promise<void> {
+  await wait(10); // the clocks of disks tick in steps of up to that
+  for (const path of paths) utimesSync(path, 1000, 1000);
+}
+
 /** Gives a path another file, of the same length and of older content. */
 function replaceFile(path: string): void {
   writeFileSync(`${path}.new`, path.toUpperCase());
@@ -190,6 +196,24 @@ describe('embedFiles', () => {
     });
     await runAll(embedFiles({ ...given, replace: true }));
     expect((await runAll(embedFiles(given))).events).toMatchObject([{ type: 'done', reused: true }]);
+  });
+
+  test('does not tell of files that were copied with their tables, or with the tables of other spaces', async () => {
+    const [out, media] = [scratch(), scratch()];
+    const paths = words(20).map((word) => join(media, `${word}.txt`));
+    for (const path of paths) writeFileSync(path, path);
+    const a = options(out, { items: filesOf(paths, 'text') });
+    await runAll(embedFiles(a));
+    await asCopied([...paths, join(out, 'a.text.npy'), join(out, 'a.text.json')]);
+    const b = options(out, { ...a, spaces: [new ToySpace('b')] });
+    for (const given of [a, b])
+      expect((await runAll(embedFiles(given))).events.filter(({ type }) => type === 'warning')).toEqual([]);
+    await wait(10);
+    replaceFile(paths[3] ?? '');
+    for (const given of [a, { ...b, replace: true }])
+      expect((await runAll(embedFiles(given))).events).toContainEqual(
+        expect.objectContaining({ type: 'warning', message: expect.stringMatching(/^\S+word 3\.txt was/) }),
+      );
   });
 
   test('refuses to go on strictly where inputs were skipped', async () => {

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { FreebindError, type Modality, type Space } from '@freebind/core';
 import { NPY_FORMATS, type TableFormat } from '@freebind/core/files';
 import { discardWorkFolder, openWorkFolder, paceMeter, type Shard, type WorkFolder } from '@freebind/core/training';
-import { findChanged, LOOKS, warnBeside, warnOf } from './changed.ts';
+import { findChanged, LOOKS, warnBeside, warnOf, writtenAt } from './changed.ts';
 import { type ChunkOptions, embedChunk } from './embed-chunk.ts';
 import type { EmbedEvent, Skipped } from './events.ts';
 import { clearMarker, columnsOf, type EmbeddedTable, isFinishing, unmarkWhole, writeTables } from './finish.ts';
@@ -12,7 +12,7 @@ import { mapAhead } from './map-ahead.ts';
 import { findNeighbours, type Neighbours, skippedPath } from './neighbours.ts';
 import { Part, readTotals, type Totals } from './part.ts';
 import { checkReadable, openReader } from './read-item.ts';
-import { findMade, type RunIdentity, targetsOf, writtenAt } from './record.ts';
+import { findMade, type RunIdentity, targetsOf } from './record.ts';
 import { checkShard, isOwn, partFolder, shareOf, WHOLE } from './shards.ts';
 
 /** What is embedded, and where the tables go. */
@@ -91,7 +91,8 @@ export async function* embedFiles(options: EmbedOptions): AsyncGenerator<EmbedEv
     await discardWorkFolder(folder);
     await clearMarker(out, modality);
     const all = chunksOf(options.items, { size: LOOKS, listing: identity.inputs, wanted: () => true });
-    const changed = await findChanged(all, await writtenAt(targets), signal);
+    const since = await writtenAt(targets.map(({ record }) => record));
+    const changed = await findChanged(all, since, signal);
     if (changed !== undefined) yield warnOf(changed, { stage: stageOf(options), mend: 'embed again with `--force`' });
     for (const { space, path } of targets) yield { type: 'done', stage: space.id, path, reused: true };
     const tables = targets.map(({ space, path }): EmbeddedTable => ({

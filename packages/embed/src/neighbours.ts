@@ -1,7 +1,8 @@
-import { readdir, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { FreebindError } from '@freebind/core';
 import { idsPath, openNpy, openSafetensors, parseTableName } from '@freebind/core/files';
+import { writtenAt } from './changed.ts';
 import type { Skipped } from './events.ts';
 import { linesOf } from './lines.ts';
 
@@ -12,7 +13,7 @@ export interface Neighbours {
   known(id: string): Skipped | undefined;
   /** What is called with the id of each input in order, and at the end without one. It throws FREEBIND_ROWS_MISALIGNED when their rows are those of other inputs. */
   align(): (id?: string) => Promise<void>;
-  /** When the first of them was written, by the clock of their disk: milliseconds since 1970. */
+  /** When the first of them was written, as `writtenAt` gives it. */
   writtenMs(): Promise<number>;
   /** @throws FREEBIND_ROWS_MISALIGNED when they have another number of rows */
   checkRows(rows: number): Promise<void>;
@@ -71,7 +72,7 @@ export async function findNeighbours(
         row++;
       };
     },
-    writtenMs: async () => Math.min(...(await Promise.all(paths.map(async (path) => (await stat(path)).mtimeMs)))),
+    writtenMs: async () => writtenAt(paths),
     checkRows: async (rows) => {
       const theirs = await rowsIn(first);
       if (theirs !== rows) throw misaligned(`it has ${theirs} rows, and there would be ${rows}`);

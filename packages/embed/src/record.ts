@@ -68,12 +68,6 @@ export function tableFiles(out: string, space: string, modality: string, format:
   };
 }
 
-/** When the first of finished tables was written, by the clock of their disk: milliseconds since 1970. */
-export async function writtenAt(targets: readonly Target[]): Promise<number> {
-  const times = await Promise.all(targets.map(async ({ record }) => (await stat(record)).mtimeMs));
-  return Math.min(...times);
-}
-
 /** Writes what a finished table was made from. @throws FREEBIND_WRITE_FAILED */
 export async function writeRecord(
   { path, record, space }: Target,
