@@ -426,6 +426,22 @@ describe('unfinished work', () => {
     );
   });
 
+  test('whose journal is damaged in its first line is not thrown away for another run', async () => {
+    const { out, whole } = await unfinished();
+    const [journal, rows] = ['journal', 'rows-0'].map((name) => join(workOf(out), name));
+    const bytes = readFileSync(journal ?? '');
+    bytes[20] = (bytes[20] ?? 0) ^ 1;
+    writeFileSync(journal ?? '', bytes);
+    const other = options(out, { items: textItems(words(100)), batch: 8 });
+    await expect(runAll(embedFiles(other))).rejects.toMatchObject({
+      code: 'FREEBIND_CHECKPOINT_INVALID',
+      message: expect.stringContaining('batch is 16 there and 8 here'),
+    });
+    expect(readFileSync(rows ?? '').length).toBeGreaterThan(0);
+    await runAll(embedFiles(options(out, { items: textItems(words(100)) })));
+    expect(filesIn(out)).toEqual(whole);
+  });
+
   test('is not taken from a folder of somebody else', async () => {
     const out = scratch();
     mkdirSync(workOf(out), { recursive: true });

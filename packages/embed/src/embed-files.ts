@@ -10,7 +10,7 @@ import type { Item, Items } from './items.ts';
 import { chunksOf, listItems } from './listing.ts';
 import { mapAhead } from './map-ahead.ts';
 import { findNeighbours, type Neighbours, skippedPath } from './neighbours.ts';
-import { Part, readTotals, type Totals } from './part.ts';
+import { isUnbegun, Part, type Totals } from './part.ts';
 import { checkReadable, openReader } from './read-item.ts';
 import { findMade, type RunIdentity, targetsOf } from './record.ts';
 import { checkShard, isOwn, partFolder, shareOf, WHOLE } from './shards.ts';
@@ -103,8 +103,7 @@ export async function* embedFiles(options: EmbedOptions): AsyncGenerator<EmbedEv
     return { tables, rows: made.rows, skipped: made.skipped, reused: true };
   }
   // Work of which nothing is kept, as of a run that failed at once, is nobody's loss.
-  const isEmpty = (await readTotals(folder)).chunks === 0;
-  const work = await openWorkFolder(folder, { ...identity, shard }, { replace: replace || isEmpty });
+  const work = await openWorkFolder(folder, { ...identity, shard }, { replace: replace || (await isUnbegun(folder)) });
   try {
     await unmarkWhole(out, modality);
     const part = await Part.open(folder, columnsOf(identity));

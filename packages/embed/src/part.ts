@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { isFreebindError } from '@freebind/core';
@@ -140,6 +140,12 @@ export async function readTotals(dir: string): Promise<Totals> {
   let totals: Totals = { chunks: 0, items: 0, rows: 0, skipped: 0 };
   for await (const { entry } of readEntries(join(dir, JOURNAL))) totals = plus(totals, entry);
   return totals;
+}
+
+/** Whether no chunk was ever added to a part, or there is none. A journal that is damaged from its first line on is not empty. */
+export async function isUnbegun(dir: string): Promise<boolean> {
+  const journal = await stat(join(dir, JOURNAL)).catch(() => undefined);
+  return journal === undefined || journal.size === 0;
 }
 
 /** Reads a part's chunks in order. */
