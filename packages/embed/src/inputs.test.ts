@@ -114,6 +114,20 @@ describe('filesOf', () => {
     expect(items.map(({ id }) => id.slice(root.length + 1))).toEqual(['b/y.wav', 'b/z.wav', 'a/x.wav', 'gone.wav']);
   });
 
+  test.each([
+    ['{1}*.wav', ['{1}a.wav', '{1}b.wav']],
+    ['{1}{a,b}.wav', ['{1}a.wav', '{1}b.wav']],
+    ['\\{1\\}[ab].wav', ['{1}a.wav', '{1}b.wav']],
+    ['[{]1}a.wa?', ['{1}a.wav']],
+    ['{{1},c}b*', ['{1}b.wav']],
+    ['{d}/{e*', ['{d}/{e.wav']],
+    ['{1..2}*', ['1.wav']],
+    ['{gone} [1].wav', ['{gone} [1].wav']],
+    ['{1}c.wav', ['{1}c.wav']],
+  ])('takes braces without a choice in them as they are: %s', async (pattern, expected) => {
+    expect(await ids(tree('{1}a.wav', '{1}b.wav', '{d}/{e.wav', '1.wav', '1a.mp3/x'), pattern)).toEqual(expected);
+  });
+
   test('finds a folder whose name has the characters of a pattern', async () => {
     const root = tree('take [1] (best)/1.wav');
     expect(await ids(root, 'take [1] (best)')).toEqual(['take [1] (best)/1.wav']);

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { FreebindError, isFreebindError, type Modality } from '@freebind/core';
 import type { Item, Items } from './items.ts';
 import { linesOf } from './lines.ts';
-import { expandBraces, filesInFolder, isGlob, matchingFiles } from './walk.ts';
+import { expandBraces, filesInFolder, isGlob, matchingFiles, withoutPlainBraces } from './walk.ts';
 
 /** Endings of the files that a folder is asked for, by modality: the formats that are decoded. What a file is decides its content. */
 const ENDINGS: Readonly<Record<Modality, readonly string[]>> = {
@@ -43,7 +43,8 @@ async function* matchesOrName(pattern: string): AsyncGenerator<string, void, und
       yield path;
     }
   } catch (error) {
-    if (found || /[*?{]/.test(pattern) || !isFreebindError(error, 'FREEBIND_FILE_MISSING')) throw error;
+    if (found || /[*?{]/.test(withoutPlainBraces(pattern)) || !isFreebindError(error, 'FREEBIND_FILE_MISSING'))
+      throw error;
     yield pattern;
   }
 }

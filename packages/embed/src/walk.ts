@@ -15,7 +15,10 @@ const AS_A_SHELL = { nonegate: true, posix: true };
  * @throws FREEBIND_FILE_MISSING when nothing matches, or a folder cannot be read
  */
 export async function* matchingFiles(pattern: string): AsyncGenerator<string, void, undefined> {
-  const { base, glob } = picomatch.scan(pattern.replaceAll(/\/{2,}/g, '/'), AS_A_SHELL);
+  const { base, glob } = picomatch.scan(
+    writePlainBraces(pattern, { '{': '[{]', '}': '[}]' }).replaceAll(/\/{2,}/g, '/'),
+    AS_A_SHELL,
+  );
   const names = glob.split('/');
   // Of parentheses with a slash in them it is not known how many names they stand for, as of `**`.
   const isOpen = /\([^)]*\//.test(glob);
@@ -61,7 +64,35 @@ export function expandBraces(pattern: string): readonly string[] {
 
 /** Whether text has characters of a glob in it. */
 export function isGlob(text: string): boolean {
-  return picomatch.scan(text, AS_A_SHELL).isGlob;
+  return picomatch.scan(withoutPlainBraces(text), AS_A_SHELL).isGlob;
+}
+
+/** A pattern without the braces that stand for themselves. */
+export function withoutPlainBraces(pattern: string): string {
+  return writePlainBraces(pattern, { '{': '', '}': '' });
+}
+
+/**
+ * A pattern with those braces written in another way that stand for themselves, as in a shell: escaped ones, those of no pair, and
+ * pairs without a comma or `..` between them. Picomatch looks no further for a glob at such a brace, and repeats what is before it.
+ */
+function writePlainBraces(pattern: string, written: { readonly '{': string; readonly '}': string }): string {
+  // Other escaped characters and brackets are tokens that hold no braces.
+  const tokens = pattern.match(/\\.|\[[!^]?\]?[^\]/]*\]|\.\.|[^]/gu) ?? [];
+  const choices = new Set<number>();
+  const open: { readonly at: number; chooses: boolean }[] = [];
+  tokens.forEach((token, i) => {
+    const last = open.at(-1);
+    if (token === '{') open.push({ at: i, chooses: false });
+    else if (last !== undefined && (token === ',' || token === '..')) last.chooses = true;
+    else if (last !== undefined && token === '}') {
+      open.pop();
+      if (last.chooses) choices.add(last.at).add(i);
+    }
+  });
+  return tokens
+    .map((token, i) => (/^\\?[{}]$/.test(token) && !choices.has(i) ? written[token.endsWith('{') ? '{' : '}'] : token))
+    .join('');
 }
 
 interface Search {
