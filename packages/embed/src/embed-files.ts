@@ -5,7 +5,15 @@ import { discardWorkFolder, openWorkFolder, paceMeter, type Shard, type WorkFold
 import { findChanged, LOOKS, warnBeside, warnOf, writtenAt } from './changed.ts';
 import { type ChunkOptions, embedChunk } from './embed-chunk.ts';
 import type { EmbedEvent, Skipped } from './events.ts';
-import { clearMarker, columnsOf, type EmbeddedTable, isFinishing, unmarkWhole, writeTables } from './finish.ts';
+import {
+  clearMarker,
+  columnsOf,
+  type EmbeddedTable,
+  isFinishing,
+  isWhole,
+  unmarkWhole,
+  writeTables,
+} from './finish.ts';
 import type { Item, Items } from './items.ts';
 import { chunksOf, listItems } from './listing.ts';
 import { mapAhead } from './map-ahead.ts';
@@ -89,7 +97,8 @@ export async function* embedFiles(options: EmbedOptions): AsyncGenerator<EmbedEv
         `${made.skipped} inputs were skipped when ${targets[0]?.path} was made; ${skippedPath(out, modality)} says why. Mend them and embed again with \`--force\`, or leave out \`--strict\`.`,
       );
     await discardWorkFolder(folder);
-    await clearMarker(out, modality);
+    // A merge that was killed needs it for the parts of other shards.
+    if (!(await isWhole(out, modality))) await clearMarker(out, modality);
     const all = chunksOf(options.items, { size: LOOKS, listing: identity.inputs, wanted: () => true });
     const since = await writtenAt(targets.map(({ record }) => record));
     const changed = await findChanged(all, since, signal);

@@ -87,6 +87,18 @@ test('shards of the same list that were embedded anew after such a kill are merg
   expect(filesIn(out)).toEqual(filesIn(whole));
 });
 
+test('a shard that is run again after such a kill finds its rows in the tables, and the merge does the rest', async () => {
+  const [whole, out] = [scratch(), scratch()];
+  await runAll(embedFiles(options(whole, 0, 1)));
+  for (const index of [0, 1]) await runAll(embedFiles(options(out, index, 2)));
+  for await (const event of mergeShards({ out, modality: 'text', spaces: ['a', 'b'] }))
+    if (event.type === 'done') break;
+  expect((await runAll(embedFiles(options(out, 0, 2)))).result.reused).toBe(true);
+  expect((await merge(out)).result.reused).toBe(true);
+  expect(readdirSync(out)).not.toContain('.embed');
+  expect(filesIn(out)).toEqual(filesIn(whole));
+});
+
 test('whole tables are not replaced by a run or a merge of another list after such a kill, unless told to', async () => {
   const [out, other] = [scratch(), scratch()];
   await killedMerge(out);
