@@ -276,6 +276,7 @@ describe('a mark of byte order', () => {
 });
 
 describe('annotations that are not what they should be', () => {
+  const UTF16 = Buffer.from('\ufefffile_name\n', 'utf16le');
   const LATIN1 = Buffer.from('file_name\nCaf\u00e9.wav\n', 'latin1');
   test.each<readonly [string, string, Readonly<Record<string, string | Uint8Array>>, RegExp]>([
     [
@@ -359,7 +360,8 @@ describe('annotations that are not what they should be', () => {
       { 'LOC_synset_mapping.txt': 'tench\n' },
       /a line reads tench, expected a synset/,
     ],
-    ['clotho', 'letters of Latin-1', { 'clotho_captions_evaluation.csv': LATIN1 }, /is not UTF-8 text/],
+    ['clotho', 'letters of Latin-1', { 'clotho_captions_evaluation.csv': LATIN1 }, /is not UTF-8 text.*-f latin1/],
+    ['clotho', 'UTF-16, as Excel has it', { 'clotho_captions_evaluation.csv': UTF16 }, /is not UTF-8 text.*-f utf-16/],
     ['vggss', 'letters of Latin-1', { 'vggss.json': LATIN1 }, /is not UTF-8 text/],
     ['imagenet', 'too few names', { 'classnames.txt': 'tench\n' }, /has 1 names for 2 synsets/],
   ])('%s with %s', async (name, _, changes, words) => {

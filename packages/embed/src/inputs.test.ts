@@ -219,6 +219,7 @@ describe('lists', () => {
   });
 
   test('bytes that are not UTF-8, and no file, are refused', async () => {
+    await expect(all(textsOf(file(Buffer.from('\ufeffa dog\n', 'utf16le'))))).rejects.toThrow(/-f utf-16/);
     await expect(all(textsOf(file(Uint8Array.of(0x61, 0xe9, 0x0a))))).rejects.toMatchObject({
       code: 'FREEBIND_FILE_INVALID',
     });

@@ -1,4 +1,5 @@
 import { FreebindError, isFreebindError, type Modality, type ModalityInputs } from '@freebind/core';
+import { notUtf8 } from '@freebind/core/files';
 import { MediaReader, readSource } from '@freebind/media';
 import type { Item } from './items.ts';
 
@@ -86,12 +87,6 @@ function decodeText(bytes: Uint8Array, path: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes).replace(/\r?\n$/, '');
   } catch (cause) {
-    throw new FreebindError(
-      'FREEBIND_FILE_INVALID',
-      `${path} is not UTF-8 text. Convert it: iconv -f latin1 -t utf-8.`,
-      {
-        cause,
-      },
-    );
+    throw notUtf8(path, bytes, cause);
   }
 }
