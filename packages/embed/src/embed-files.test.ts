@@ -216,6 +216,18 @@ describe('embedFiles', () => {
       );
   });
 
+  test('does not tell of files that were copied with unfinished work', async () => {
+    const [out, media] = [scratch(), scratch()];
+    const paths = words(40).map((word) => join(media, `${word}.txt`));
+    for (const path of paths) writeFileSync(path, path);
+    const given = options(out, { items: filesOf(paths, 'text') });
+    await stopAfter(16, { ...given, spaces: [new ToySpace('a', { model: '1', delayMs: 250 })] });
+    await asCopied([...paths, join(workOf(out), 'run.json')]);
+    const { events } = await runAll(embedFiles(given));
+    expect(events[0]).not.toMatchObject({ done: 0 });
+    expect(events.filter(({ type }) => type === 'warning')).toEqual([]);
+  });
+
   test('refuses to go on strictly where inputs were skipped', async () => {
     const out = scratch();
     const given = options(out, { spaces: [new ToySpace('a', { refuses: 'word 1', delayMs: 250 })] });

@@ -11,7 +11,7 @@ import { findDifference } from './identity.ts';
 /** A folder in which one piece of work is kept until it is finished: pseudo pairs, checkpoints. Only this process writes it. */
 export interface WorkFolder {
   readonly path: string;
-  /** When its work was begun, by the clock of its disk: milliseconds since 1970. */
+  /** When its work was begun or copied there, by the clock of its disk: milliseconds since 1970. */
   readonly begunMs: number;
   /** Removes it with all that is in it; for when the work is done. */
   remove(): Promise<void>;
@@ -57,7 +57,8 @@ export async function openWorkFolder(
         );
       }
     }
-    begunMs = (await stat(join(path, IDENTITY))).mtimeMs;
+    const { mtimeMs, ctimeMs } = await stat(join(path, IDENTITY));
+    begunMs = Math.max(mtimeMs, ctimeMs);
   } catch (error) {
     await lock.release();
     throw error;
