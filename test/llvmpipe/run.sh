@@ -26,4 +26,6 @@ export VK_ICD_FILENAMES
 export LP_NATIVE_VECTOR_WIDTH=256
 # Of the driver: kept programs save minutes, and it complains where there is no folder of the session.
 export MESA_SHADER_CACHE_DIR=$built MESA_GLSL_CACHE_DIR=$built XDG_RUNTIME_DIR=$built
-FREEBIND_REQUIRE_DEVICE=1 npm run test:devices -- "$@"
+# Opening and closing many devices is left to SwiftShader, in `npm test`: with this driver Dawn's bindings end the process in one of
+# some ten runs ("std::system_error: Invalid argument"), or stand still, when a device that was closed is collected.
+FREEBIND_REQUIRE_DEVICE=1 npm run test:devices -- --exclude packages/backend-webgpu/test/lifecycle.test.ts "$@"
