@@ -68,7 +68,7 @@ export function judge(probes: readonly BackendProbe[], remembered = false): Back
 }
 
 /** By what a backend is judged, in 10⁹ operations a second: its training step, or products when it does not train; 0 of what does not run. */
-export function speedOf({ rates }: BackendProbe): number {
+function speedOf({ rates }: BackendProbe): number {
   return rates?.step ?? rates?.matrix ?? 0;
 }
 

@@ -19,19 +19,18 @@ export function finiteRows(table: Table): Table {
 }
 
 function finite(rows: Matrix, table: Table, numberOf: (row: number) => number): Matrix {
-  const bad = findNotFinite(rows);
+  const long = findLongRow(rows);
+  if (long === undefined) return rows;
+  const bad = findNotFinite(sliceRows(rows, long, long + 1));
   if (bad !== undefined)
     throw new FreebindError(
       'FREEBIND_NUMBER_INVALID',
-      `Row ${numberOf(bad.row)} of ${table.source} holds ${bad.problem}. Encode that item again or leave it out.`,
+      `Row ${numberOf(long)} of ${table.source} holds ${bad.problem}. Encode that item again or leave it out.`,
     );
-  const long = findLongRow(rows);
-  if (long !== undefined)
-    throw new FreebindError(
-      'FREEBIND_NUMBER_INVALID',
-      `Row ${numberOf(long)} of ${table.source} is too long for float32, in which networks compute: its squares add up to more than 3.4e38. Encode that item again or leave it out; if all rows are so long, divide the table by one number.`,
-    );
-  return rows;
+  throw new FreebindError(
+    'FREEBIND_NUMBER_INVALID',
+    `Row ${numberOf(long)} of ${table.source} is too long for float32, in which networks compute: its squares add up to more than 3.4e38. Encode that item again or leave it out; if all rows are so long, divide the table by one number.`,
+  );
 }
 
 /** The first row with NaN or Inf in it; rows of zeros are passed over. */

@@ -62,14 +62,14 @@ export function longestRow({ rows, cols, data }: Matrix): number {
 const LARGEST_FLOAT32 = 2 ** 128 - 2 ** 104;
 
 /**
- * The first row whose squares add up to more than float32 holds (a length of 1.8e19), so that its variance is Inf and a product with it
- * may be; undefined when there is none. NaN is for `findBadRow`.
+ * The first row whose squares do not add up to what float32 holds (a length of 1.8e19), so that its variance is Inf and a product with
+ * it may be; one with NaN or Inf in it is such a row. Undefined when there is none.
  */
 export function findLongRow({ rows, cols, data }: Matrix): number | undefined {
   for (let r = 0, at = 0; r < rows; r++) {
     let sum = 0;
     for (const end = at + cols; at < end; at++) sum += (data[at] ?? 0) ** 2;
-    if (sum > LARGEST_FLOAT32) return r;
+    if (!(sum <= LARGEST_FLOAT32)) return r;
   }
   return undefined;
 }
