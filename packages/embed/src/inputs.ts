@@ -106,8 +106,8 @@ function itemOf(line: string, number: number, file: string, { text: field, id: i
   }
 }
 
-/** Ids stand one a line. */
-function idOf(text: string): string {
+/** The id of a text: ids stand one a line. */
+export function idOf(text: string): string {
   return text.replaceAll(/[\r\n]+/g, ' ');
 }
 

@@ -167,8 +167,9 @@ async function outputsOf(
   options: RetrieveOptions,
 ): Promise<readonly Output[]> {
   const { spaceIdOf } = await import('@freebind/core');
+  const { idOf } = await import('@freebind/embed');
   return modalities.map((modality) => {
-    const ids = (options[modality] ?? []).map((item) => item.replaceAll(/[\r\n]+/g, ' '));
+    const ids = (options[modality] ?? []).map(idOf);
     return { out, space: recipe.name ?? spaceIdOf(recipe), modality, rows: ids.length, ids };
   });
 }
