@@ -1,7 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { FreebindError, type Modality } from '@freebind/core';
-import { notUtf8 } from '@freebind/core/files';
+import { decodeUtf8 } from '@freebind/core/files';
 
 /** Endings of media files, in the order in which a file of the same name is preferred. */
 const ENDINGS: Readonly<Record<Exclude<Modality, 'text'>, readonly string[]>> = {
@@ -131,11 +131,7 @@ export async function readText(path: string): Promise<string> {
       },
     );
   });
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch (cause) {
-    throw notUtf8(path, bytes, cause);
-  }
+  return decodeUtf8(path, bytes);
 }
 
 function stemOf(name: string): string {

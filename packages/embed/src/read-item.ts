@@ -1,5 +1,5 @@
 import { FreebindError, isFreebindError, type Modality, type ModalityInputs } from '@freebind/core';
-import { notUtf8 } from '@freebind/core/files';
+import { decodeUtf8 } from '@freebind/core/files';
 import { MediaReader, readSource } from '@freebind/media';
 import type { Item } from './items.ts';
 
@@ -68,10 +68,10 @@ function pathOf({ path, id }: Item, modality: Modality): string {
   );
 }
 
-/** The content of a text file or an address; a path that is none may be meant as a text. */
+/** The content of a text file or an address, without the line break at its end; a path that is none may be meant as a text. */
 async function readText(path: string, signal: AbortSignal): Promise<string> {
   try {
-    return decodeText(await readSource(path, { signal }), path);
+    return decodeUtf8(path, await readSource(path, { signal })).replace(/\r?\n$/, '');
   } catch (error) {
     if (!isFreebindError(error, 'FREEBIND_FILE_MISSING') || /^https?:\/\//i.test(path)) throw error;
     throw new FreebindError(
@@ -79,14 +79,5 @@ async function readText(path: string, signal: AbortSignal): Promise<string> {
       `${error.message} If it is a text itself, write it in a file, one text a line, and give that (\`--lines\`).`,
       { cause: error },
     );
-  }
-}
-
-/** The content of a text file, without the line break at its end. */
-function decodeText(bytes: Uint8Array, path: string): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes).replace(/\r?\n$/, '');
-  } catch (cause) {
-    throw notUtf8(path, bytes, cause);
   }
 }

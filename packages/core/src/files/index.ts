@@ -7,7 +7,7 @@ export { fingerprint } from './fingerprint.ts';
 export { checkDepth } from './json-depth.ts';
 export { type FolderLock, LOCK_FILE, lockFolder } from './lock.ts';
 export { WEIGHTS_FILE } from './network-folder.ts';
-export { notUtf8 } from './not-utf8.ts';
+export { decodeUtf8, notUtf8 } from './utf8.ts';
 export { createNpy, type NpyTable, type NpyWriter, openNpy, writeNpy } from './npy.ts';
 export { NPY_FORMATS, type NpyDtype } from './npy-header.ts';
 export { decodeReals, encodeReals, NUMBER_BYTES, type NumberFormat } from './number-format.ts';
